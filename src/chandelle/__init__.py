@@ -1,0 +1,68 @@
+"""Type Ia supernova cosmology at survey scale: from raw pixels to the Lemaitre diagram.
+
+Every name below is loaded when it is first used, so that ``import chandelle`` takes a moment and
+JAX is not imported before the precision is set.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from chandelle import report
+    from chandelle.cosmology.stage import fit_cosmology
+    from chandelle.instrument.passbands import load_passband
+    from chandelle.instrument.salt_files import load_salt
+    from chandelle.lightcurve.ingest import read_lightcurves
+    from chandelle.lightcurve.stage import fit_salt
+    from chandelle.products.diagram import Diagram
+    from chandelle.products.lightcurves import LightCurves
+    from chandelle.products.posterior import Posterior
+    from chandelle.products.saltfits import SaltFits
+    from chandelle.products.targets import Targets
+    from chandelle.simulate.survey import simulate_lightcurves
+    from chandelle.standardization.stage import standardize
+
+_HOMES = {
+    "Diagram": "chandelle.products.diagram",
+    "LightCurves": "chandelle.products.lightcurves",
+    "Posterior": "chandelle.products.posterior",
+    "SaltFits": "chandelle.products.saltfits",
+    "Targets": "chandelle.products.targets",
+    "fit_cosmology": "chandelle.cosmology.stage",
+    "fit_salt": "chandelle.lightcurve.stage",
+    "load_passband": "chandelle.instrument.passbands",
+    "load_salt": "chandelle.instrument.salt_files",
+    "read_lightcurves": "chandelle.lightcurve.ingest",
+    "simulate_lightcurves": "chandelle.simulate.survey",
+    "standardize": "chandelle.standardization.stage",
+}
+
+__all__ = [
+    "Diagram",
+    "LightCurves",
+    "Posterior",
+    "SaltFits",
+    "Targets",
+    "fit_cosmology",
+    "fit_salt",
+    "load_passband",
+    "load_salt",
+    "read_lightcurves",
+    "report",
+    "simulate_lightcurves",
+    "standardize",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "report":
+        return import_module("chandelle.report")
+    if name in _HOMES:
+        value = getattr(import_module(_HOMES[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'chandelle' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

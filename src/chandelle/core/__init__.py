@@ -1,0 +1,1 @@
+"""What every layer stands on: units, precision, random keys, errors, flags, atomic writes."""

@@ -1,0 +1,42 @@
+"""Configuration of a stage: one pydantic model, frozen, unknown keys refused."""
+
+import tomllib
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from chandelle.core.errors import InputError
+
+
+class StageConfig(BaseModel):
+    """Base of every stage's settings; read from TOML, written back beside the product."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def from_toml(cls, path: str | Path, *, table: str | None = None) -> Self:
+        """Read the settings from a TOML file (or one `table` of it).
+
+        Raises
+        ------
+        InputError
+            On an unknown key, a wrong type, or a file that is not TOML.
+        """
+        path = Path(path)
+        if path.suffix.lower() in {".yaml", ".yml"}:
+            raise InputError(f"{path}: YAML is refused (it can run code); write it as TOML")
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except tomllib.TOMLDecodeError as error:
+            raise InputError(f"{path}: expected TOML, {error}") from error
+        if table is not None:
+            values = values.get(table, {})
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(str(part) for part in first["loc"])
+            raise InputError(
+                f"{path}: {key}: {first['msg']}; known keys: {', '.join(cls.model_fields)}"
+            ) from error

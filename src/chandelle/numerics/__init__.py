@@ -1,0 +1,1 @@
+"""Structured linear algebra; knows no supernova."""

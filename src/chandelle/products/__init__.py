@@ -1,0 +1,1 @@
+"""What travels between stages: typed tables with versioned schemas, in files anyone can read."""

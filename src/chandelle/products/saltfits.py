@@ -1,0 +1,94 @@
+"""SALT fits: one row a target, good or not."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Self
+
+import numpy as np
+
+from chandelle.products.product import Product, read_table, write_table
+from chandelle.products.schema import Column, Schema
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
+class SaltFits(Product):
+    """SALT parameters with their covariance; `status` is ``"ok"`` or why there is no answer.
+
+    The 4x4 covariance of (t0, x0, x1, c) is kept as errors and six covariances; `mb` and its
+    covariances with x1 and c follow from x0. The redshifts and the host of the target travel along,
+    so that the table alone makes a Lemaitre diagram.
+    """
+
+    schema: ClassVar[Schema] = Schema(
+        name="saltfits",
+        version=1,
+        columns=(
+            Column(name="sn", type="string", about="name", required=True),
+            Column(name="z", about="heliocentric redshift of the fit", required=True),
+            Column(name="t0", unit="d", about="MJD of maximum", required=True),
+            Column(name="t0_err", unit="d"),
+            Column(name="x0", about="amplitude", required=True),
+            Column(name="x0_err"),
+            Column(name="x1", about="stretch", required=True),
+            Column(name="x1_err"),
+            Column(name="c", about="color", required=True),
+            Column(name="c_err"),
+            Column(name="mb", unit="mag", about="AB peak magnitude in rest-frame Bessell B"),
+            Column(name="mb_err", unit="mag"),
+            Column(name="cov_t0_x0", unit="d"),
+            Column(name="cov_t0_x1", unit="d"),
+            Column(name="cov_t0_c", unit="d"),
+            Column(name="cov_x0_x1"),
+            Column(name="cov_x0_c"),
+            Column(name="cov_x1_c"),
+            Column(name="cov_mb_x1", unit="mag"),
+            Column(name="cov_mb_c", unit="mag"),
+            Column(name="chi2"),
+            Column(name="ndof", type="int64"),
+            Column(name="status", type="string", about="ok, or a reason code", required=True),
+            Column(name="flags", type="int64", about="bits of chandelle.core.flags"),
+            Column(name="survey", type="string"),
+            Column(name="z_hel", about="heliocentric redshift"),
+            Column(name="z_hd", about="redshift of the diagram"),
+            Column(name="z_err"),
+            Column(name="mwebv", unit="mag"),
+            Column(name="host_logmass"),
+            Column(name="host_logmass_err"),
+        ),
+    )
+
+    @property
+    def is_ok(self) -> np.ndarray:
+        """Which rows have an answer."""
+        return self["status"] == "ok"
+
+    def distance_covariance(self) -> np.ndarray:
+        """Covariance of (mb, x1, c), shape (sn, 3, 3)."""
+        out = np.empty((len(self), 3, 3))
+        for i, name in enumerate(("mb", "x1", "c")):
+            out[:, i, i] = self[f"{name}_err"] ** 2
+        for i, j, name in ((0, 1, "mb_x1"), (0, 2, "mb_c"), (1, 2, "x1_c")):
+            out[:, i, j] = out[:, j, i] = self[f"cov_{name}"]
+        return out
+
+    def select(self, keep: np.ndarray) -> "SaltFits":
+        """Rows of a mask or of indices."""
+        rows = np.arange(len(self))[keep]
+        return SaltFits(table=self.table.take(rows), meta=self.meta)
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """Return the table indexed by target."""
+        return self.table.to_pandas().set_index("sn")
+
+    def write(self, path: str | Path) -> None:
+        """Write as one Parquet file."""
+        write_table(self, path)
+
+    @classmethod
+    def read(cls, path: str | Path) -> Self:
+        """Read what `write` wrote, or any Parquet table with these columns."""
+        table, meta = read_table(path, cls.schema)
+        return cls(table=table, meta=meta)
