@@ -2,11 +2,13 @@
 
 import tomllib
 from pathlib import Path
-from typing import Self
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from chandelle.core.errors import InputError
+
+_C = TypeVar("_C", bound="StageConfig")
 
 
 class StageConfig(BaseModel):
@@ -15,7 +17,7 @@ class StageConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     @classmethod
-    def from_toml(cls, path: str | Path, *, table: str | None = None) -> Self:
+    def from_toml(cls: type[_C], path: str | Path, *, table: str | None = None) -> _C:
         """Read the settings from a TOML file (or one `table` of it).
 
         Raises

@@ -7,7 +7,9 @@ Fluxes are nJy on the AB scale: a band flux divided by that of the AB reference 
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
+
+from chandelle.core.typing import ArrayLike
 
 C_KM_S = 299_792.458
 """Speed of light [km/s]."""
@@ -24,11 +26,11 @@ LN10_OVER_2P5 = math.log(10.0) / 2.5
 
 def nanojansky_from_zp(flux: ArrayLike, zp: ArrayLike) -> NDArray[np.float64]:
     """Convert a flux of AB zero point `zp` [mag] to nJy."""
-    return np.asarray(flux) * 10.0 ** (-0.4 * (np.asarray(zp) - ZP_NJY))
+    return np.asarray(np.asarray(flux) * 10.0 ** (-0.4 * (np.asarray(zp) - ZP_NJY)))
 
 
 def ab_magnitude(flux: ArrayLike) -> NDArray[np.float64]:
     """AB magnitude of a flux [nJy]; NaN where the flux is not positive."""
     flux = np.asarray(flux, dtype=float)
     positive = np.where(flux > 0, flux, np.nan)
-    return ZP_NJY - 2.5 * np.log10(positive)
+    return np.asarray(ZP_NJY - 2.5 * np.log10(positive))

@@ -22,22 +22,30 @@ class Block(eqx.Module):
     matrix: Float[np.ndarray, "m m"]
 
 
+class BlockFactor(eqx.Module):
+    """The lower Cholesky factor of a block and the rows it couples."""
+
+    rows: Int[Array, " m"]
+    cholesky: Float[Array, "m m"]
+
+
 class Factorization(eqx.Module):
     """Cholesky factors of a `BlockLowRank`, ready to solve; valid inside jit."""
 
     inverse_diagonal: Float[Array, " n"]
-    blocks: tuple[tuple[Int[Array, " m"], Float[Array, "m m"]], ...]
+    blocks: tuple[BlockFactor, ...]
     factor: Float[Array, "n k"]
     capacitance: Float[Array, "k k"]
 
     def _solve_blocks(self, b: Float[Array, "n c"]) -> Float[Array, "n c"]:
         x = b * self.inverse_diagonal[:, None]
-        for rows, cholesky in self.blocks:
-            x = x.at[rows].set(cho_solve((cholesky, True), b[rows]))
+        for block in self.blocks:
+            x = x.at[block.rows].set(cho_solve((block.cholesky, True), b[block.rows]))
         return x
 
-    def solve(self, b: Float[Array, " n *c"]) -> Float[Array, " n *c"]:
+    def solve(self, b: Float[Array | np.ndarray, " n *c"]) -> Float[Array, " n *c"]:
         """Return :math:`C^{-1} b` (Woodbury)."""
+        b = jnp.asarray(b)
         columns = b if b.ndim == 2 else b[:, None]
         x = self._solve_blocks(columns)
         inner = cho_solve((self.capacitance, True), self.factor.T @ x)
@@ -48,9 +56,9 @@ class Factorization(eqx.Module):
         r"""Return :math:`\log\det C`."""
         alone = jnp.ones(self.inverse_diagonal.shape[0], bool)
         total = jnp.zeros(())
-        for rows, cholesky in self.blocks:
-            alone = alone.at[rows].set(False)
-            total = total + 2.0 * jnp.log(jnp.diagonal(cholesky)).sum()
+        for block in self.blocks:
+            alone = alone.at[block.rows].set(False)
+            total = total + 2.0 * jnp.log(jnp.diagonal(block.cholesky)).sum()
         total = total - jnp.where(alone, jnp.log(self.inverse_diagonal), 0.0).sum()
         return total + 2.0 * jnp.log(jnp.diagonal(self.capacitance)).sum()
 
@@ -81,7 +89,7 @@ class BlockLowRank(eqx.Module):
             raise InputError(f"covariance: factor has {len(self.factor)} rows, diagonal {n}")
 
     @classmethod
-    def from_dense(cls, matrix: Float[np.ndarray, "n n"]) -> "BlockLowRank":
+    def from_dense(cls, matrix: np.ndarray) -> "BlockLowRank":
         """Take a full matrix as one block.
 
         Raises
@@ -149,7 +157,8 @@ class BlockLowRank(eqx.Module):
         for block in self.blocks:
             alone[block.rows] = False
             matrix = block.matrix + np.diag(self.diagonal[block.rows])
-            factors.append((jnp.asarray(block.rows), jnp.asarray(_cholesky(matrix))))
+            cholesky = jnp.asarray(_cholesky(matrix))
+            factors.append(BlockFactor(rows=jnp.asarray(block.rows), cholesky=cholesky))
         if np.any(self.diagonal[alone] <= 0):
             row = int(np.flatnonzero(alone & (self.diagonal <= 0))[0])
             raise InputError(f"covariance: row {row} has variance {self.diagonal[row]}, not > 0")

@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 import zarr
-from numpy.typing import ArrayLike
 
 from chandelle.core.atomic import atomic_folder
 from chandelle.core.errors import InputError
 from chandelle.core.precision import require_x64
+from chandelle.core.typing import ArrayLike
 from chandelle.numerics.covariance import Block, BlockLowRank
 from chandelle.products.product import Meta, Origin, Product, read_table, write_table
 from chandelle.products.schema import Column, Schema
@@ -71,7 +71,7 @@ class Diagram(Product):
         sn: ArrayLike | None = None,
         survey: ArrayLike | None = None,
         origin: Origin | None = None,
-    ) -> Self:
+    ) -> "Diagram":
         """Make a diagram of arrays.
 
         Parameters
@@ -137,7 +137,7 @@ class Diagram(Product):
                 group.create_array(f"block_{i}", data=block.matrix)
 
     @classmethod
-    def read(cls, path: str | Path) -> Self:
+    def read(cls, path: str | Path) -> "Diagram":
         """Read what `write` wrote."""
         require_x64()
         folder = Path(path)

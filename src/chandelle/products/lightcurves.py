@@ -6,7 +6,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -106,7 +106,7 @@ class LightCurves(Product):
             pq.write_table(self.rejected, folder / "rejected.parquet")
 
     @classmethod
-    def read(cls, path: str | Path) -> Self:
+    def read(cls, path: str | Path) -> "LightCurves":
         """Read what `write` wrote."""
         folder = Path(path)
         if not (folder / "epochs.parquet").is_file():

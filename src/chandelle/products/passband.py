@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from chandelle.core.errors import InputError
+from chandelle.core.typing import ArrayLike
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

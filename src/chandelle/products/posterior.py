@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -160,7 +160,7 @@ class Posterior:
             self.to_datatree().to_zarr(folder, mode="w", consolidated=False)
 
     @classmethod
-    def read(cls, path: str | Path) -> Self:
+    def read(cls, path: str | Path) -> "Posterior":
         """Read what `write` wrote."""
         if not (Path(path) / "zarr.json").is_file():
             raise InputError(f"{path}: expected a posterior (Zarr folder), found none")

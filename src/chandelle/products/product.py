@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Origin = Literal["simulated", "published", "real"]
 _KEY = b"chandelle"
 _PREVIEW = 5
+_P = TypeVar("_P", bound="Product")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +57,12 @@ class Product:
 
     @classmethod
     def from_columns(
-        cls, columns: dict[str, Sequence | np.ndarray], *, meta: Meta | None = None, **parts: Any
-    ) -> Self:
+        cls: type[_P],
+        columns: dict[str, Sequence | np.ndarray],
+        *,
+        meta: Meta | None = None,
+        **parts: Any,
+    ) -> _P:
         """Make the product from named columns; `parts` are its other fields."""
         return cls(table=table_from_columns(columns), meta=meta or Meta(), **parts)
 

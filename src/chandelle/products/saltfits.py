@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -88,7 +88,7 @@ class SaltFits(Product):
         write_table(self, path)
 
     @classmethod
-    def read(cls, path: str | Path) -> Self:
+    def read(cls, path: str | Path) -> "SaltFits":
         """Read what `write` wrote, or any Parquet table with these columns."""
         table, meta = read_table(path, cls.schema)
         return cls(table=table, meta=meta)

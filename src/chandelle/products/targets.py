@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar
 
 from chandelle.products.product import Product, read_table, write_table
 from chandelle.products.schema import Column, Schema
@@ -37,7 +37,7 @@ class Targets(Product):
         write_table(self, path)
 
     @classmethod
-    def read(cls, path: str | Path) -> Self:
+    def read(cls, path: str | Path) -> "Targets":
         """Read what `write` wrote, or any Parquet table with these columns."""
         table, meta = read_table(path, cls.schema)
         return cls(table=table, meta=meta)
