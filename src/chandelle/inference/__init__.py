@@ -1,0 +1,1 @@
+"""Engines that know no supernova: problem, maximum, NUTS, linear marginals, diagnostics."""
