@@ -22,3 +22,10 @@ def real_data() -> Path:
             pytest.fail(message)
         pytest.skip(message)
     return DATA
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what uses the real data, so that `make test-real` finds it."""
+    for item in items:
+        if "real_data" in getattr(item, "fixturenames", ()):
+            item.add_marker("real")
