@@ -1,0 +1,54 @@
+"""Where chandelle keeps compiled programs between runs, so that only the first run compiles.
+
+XLA's programs hold machine code for one kind of processor. A home folder shared by different
+machines would hand them to the wrong one, so each kind gets a folder of its own.
+``CHANDELLE_CACHE`` moves the cache, ``CHANDELLE_CACHE=off`` does without.
+"""
+
+import hashlib
+import logging
+import os
+import platform
+from pathlib import Path
+
+from chandelle.core.provenance import versions
+
+_log = logging.getLogger(__name__)
+_CPUINFO = Path("/proc/cpuinfo")
+_MODEL_KEYS = ("model name", "flags", "Features", "CPU part")
+
+
+def cache_folder() -> Path:
+    """Folder of the user's cache (``CHANDELLE_CACHE``, or where the system keeps caches)."""
+    import pooch
+
+    chosen = os.environ.get("CHANDELLE_CACHE", "")
+    return Path(chosen) if chosen not in {"", "off"} else Path(pooch.os_cache("chandelle"))
+
+
+def processor_signature() -> str:
+    """Name the kind of processor: equal on machines that can run each other's machine code."""
+    facts = [platform.machine(), platform.processor(), versions()["jaxlib"]]
+    if _CPUINFO.is_file():
+        lines = _CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines()
+        facts += sorted({line for line in lines if line.startswith(_MODEL_KEYS)})
+    return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
+
+
+def use_compilation_cache() -> None:
+    """Let JAX keep compiled programs; without a writable folder it compiles as always."""
+    if os.environ.get("CHANDELLE_CACHE") == "off":
+        return
+    folder = cache_folder() / "xla" / processor_signature()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        _log.info("no compilation cache: %s", error)
+        return
+    if not os.access(folder, os.W_OK):
+        _log.info("no compilation cache: %s is not writable", folder)
+        return
+    import jax
+
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)

@@ -1,0 +1,38 @@
+"""``chandelle demo``: from simulated light curves to Om, and a report."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from chandelle.cli.console import say
+
+
+def demo(
+    directory: Path = Path("demo"),
+    /,
+    *,
+    seed: int = 1,
+    n_low: Annotated[int, Parameter(show=False)] = 500,
+    n_high: Annotated[int, Parameter(show=False)] = 500,
+) -> None:
+    """Simulate two surveys, fit every light curve, standardize, find Om, write the report.
+
+    Parameters
+    ----------
+    directory
+        Gets every product of the chain, and report/index.html.
+    seed
+        Root of all random numbers.
+    n_low
+        ZTF-like supernovae.
+    n_high
+        SNLS- and HSC-like supernovae.
+    """
+    from chandelle.cli.cache import use_compilation_cache
+    from chandelle.cli.walkthrough import compare, run_chain, show
+
+    use_compilation_cache()
+    chain = run_chain(directory, seed=seed, n_low=n_low, n_high=n_high)
+    say(show(compare(chain.posterior, chain.nature), chain.posterior))
+    say(f"report: {chain.page}")

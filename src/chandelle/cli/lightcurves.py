@@ -1,0 +1,67 @@
+"""``chandelle fit-lightcurves``: light curves in any format to SALT parameters."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from chandelle.cli.console import complain, say, step
+
+
+def fit_lightcurves(
+    files: list[Path],
+    /,
+    *,
+    output: Annotated[Path, Parameter(alias="-o")],
+    model: str = "salt3-f22",
+    kcor: Path | None = None,
+    targets: Path | None = None,
+    model_cov: bool = False,
+    origin: Literal["simulated", "published", "real"] | None = None,
+    published: bool = False,
+    lightcurves: Path | None = None,
+) -> int:
+    """Fit SALT to every supernova in files of light curves.
+
+    A file that cannot be read is named and left out; the others are fitted, and the exit code
+    is 1.
+
+    Parameters
+    ----------
+    files
+        Light curves: folders written by chandelle, Parquet, CSV, ECSV, or SNANA text.
+    output
+        SALT fits (Parquet), one row a target.
+    model
+        Name of a SALT model, or its folder in sncosmo's layout.
+    kcor
+        SNANA calibration file, for SNANA text.
+    targets
+        Table of names, redshifts and the rest, if the files do not hold them.
+    model_cov
+        Add the covariance of the SALT model.
+    origin
+        Where the data come from, if the files do not say.
+    published
+        Short for --origin published.
+    lightcurves
+        Also write the light curves as they were fitted into this folder, for the report.
+    """
+    from chandelle.cli.cache import use_compilation_cache
+    from chandelle.cli.gather import gather_lightcurves
+    from chandelle.lightcurve.stage import fit_salt
+
+    use_compilation_cache()
+    origin = "published" if published else origin
+    gathered, failures = gather_lightcurves(files, kcor=kcor, targets=targets, origin=origin)
+    for failure in failures:
+        complain(failure)
+    with step(f"fit {len(gathered.targets)} supernovae"):
+        fits = fit_salt(gathered, model=model, model_cov=model_cov)
+    fits.write(output)
+    if lightcurves is not None:
+        gathered.write(lightcurves)
+    say(f"{int(fits.is_ok.sum())} of {len(fits)} supernovae fitted, written to {output}")
+    if failures:
+        complain(f"{len(failures)} of {len(files)} files were left out")
+    return int(bool(failures))

@@ -1,0 +1,89 @@
+"""The entry point: the list of commands, the common options, the exit codes.
+
+Exit codes: 0 done, 1 failed, 2 unusable input or wrong usage, 3 blinded, 4 not converged.
+"""
+
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Annotated
+
+from cyclopts import App, CycloptsError, Parameter
+
+from chandelle.cli import console
+from chandelle.cli.cosmology import cosmology
+from chandelle.cli.demo import demo
+from chandelle.cli.doctor import doctor
+from chandelle.cli.fetch import fetch
+from chandelle.cli.lightcurves import fit_lightcurves
+from chandelle.cli.report import report
+from chandelle.cli.simulate import simulate
+from chandelle.cli.standardize import standardize
+from chandelle.core.errors import ChandelleError
+
+_USAGE = 2
+_INTERRUPTED = 130
+
+app = App(
+    name="chandelle",
+    help="Type Ia supernova cosmology: from light curves to the Lemaitre diagram and dark energy.",
+    version=lambda: version("chandelle"),
+    default_parameter=Parameter(negative=()),
+    result_action="return_value",
+    print_error=False,
+    exit_on_error=False,
+)
+for command in (
+    demo,
+    simulate,
+    fit_lightcurves,
+    standardize,
+    cosmology,
+    report,
+    fetch,
+    doctor,
+):
+    app.command(command)
+
+
+@app.meta.default
+def _launch(
+    *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
+    quiet: bool = False,
+    verbose: bool = False,
+) -> int | None:
+    """Set up the log, then run the command.
+
+    Parameters
+    ----------
+    tokens
+        The command and its arguments.
+    quiet
+        Say nothing but errors.
+    verbose
+        Log every step.
+    """
+    console.set_up(quiet=quiet, verbose=verbose)
+    return app(tokens)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command line and exit with its code.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The command line without the program's name; that of the process by default.
+    """
+    try:
+        code = app.meta(arguments)
+    except CycloptsError as error:
+        console.complain(f"{error}\nTry: chandelle --help")
+        code = _USAGE
+    except ChandelleError as error:
+        console.complain(str(error))
+        code = error.exit_code
+    except KeyboardInterrupt:
+        console.complain("interrupted; finished products stay, half-written ones were removed")
+        code = _INTERRUPTED
+    sys.exit(code or 0)

@@ -1,0 +1,171 @@
+"""The chain of the demo: simulate, fit, standardize, cosmology, report; and fitted against true."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from chandelle.cli.console import say, step
+from chandelle.core.atomic import atomic_file
+from chandelle.core.provenance import versions
+from chandelle.cosmology.stage import fit_cosmology
+from chandelle.lightcurve.stage import fit_salt
+from chandelle.products.posterior import Posterior
+from chandelle.report.page import write_report
+from chandelle.report.runs import load_run
+from chandelle.simulate.population import Nature
+from chandelle.simulate.survey import simulate_lightcurves
+from chandelle.standardization.stage import standardize
+
+COMPARED = ("Om", "alpha", "beta", "gamma", "M", "sigma_int")
+"""Parameters whose truth the demo knows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chain:
+    """What the chain of the demo leaves behind."""
+
+    nature: Nature
+    posterior: Posterior
+    page: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """One parameter, fitted and true."""
+
+    name: str
+    fitted: float
+    error: float
+    true: float
+
+    @property
+    def pull(self) -> float:
+        """Difference in units of the error."""
+        return (self.fitted - self.true) / self.error
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """Run one step and say what it took."""
+    with step(what) as clock:
+        yield
+    say(f"{what:34} {clock.wall_s:6.1f} s")
+
+
+def run_chain(directory: Path, *, seed: int, n_low: int, n_high: int) -> Chain:
+    """Run the whole chain into a folder.
+
+    The simulation adds no scatter of the SALT model, so the fit adds no model covariance.
+
+    Parameters
+    ----------
+    directory : Path
+        Gets lightcurves/, truth.parquet, saltfits/fits.parquet, diagram/, posterior/,
+        config.json and report/index.html; products of an earlier run are replaced.
+    seed : int
+        Root of all random numbers.
+    n_low, n_high : int
+        Supernovae of the near and of the far survey.
+
+    Returns
+    -------
+    Chain
+        Truth, posterior, path of the report.
+    """
+    with _told(f"simulate {n_low + n_high} light curves"):
+        survey = simulate_lightcurves(seed=seed, n_low=n_low, n_high=n_high)
+        survey.write(directory)
+    with _told("fit SALT"):
+        fits = fit_salt(survey.lightcurves, model="salt3-f22", model_cov=False)
+        fits.write(directory / "saltfits" / "fits.parquet")
+    with _told("standardize"):
+        standardize(fits).write(directory / "diagram")
+    with _told("cosmology, flat-lcdm"):
+        posterior = fit_cosmology(fits, model="flat-lcdm", seed=seed)
+        posterior.write(directory / "posterior")
+    config = {
+        "command": "demo",
+        "seed": seed,
+        "n_low": n_low,
+        "n_high": n_high,
+        "fit_salt": {"model": "salt3-f22", "model_cov": False},
+        "fit_cosmology": {"model": "flat-lcdm", "data": "SALT fits (hierarchical)"},
+        "nature": asdict(survey.nature),
+        "versions": versions(),
+    }
+    with atomic_file(directory / "config.json") as temporary:
+        temporary.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    with _told("report"):
+        page = write_report(directory / "report" / "index.html", **load_run(directory))
+    return Chain(nature=survey.nature, posterior=posterior, page=Path(page))
+
+
+def compare(posterior: Posterior, nature: Nature) -> list[Comparison]:
+    """Set fitted beside true parameters.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        The fit.
+    nature : Nature
+        The truth.
+
+    Returns
+    -------
+    list of Comparison
+        Those of `COMPARED` that were fitted.
+
+    Raises
+    ------
+    NotConvergedError
+        If the chains did not converge.
+    """
+    summary = posterior.summary()
+    return [
+        Comparison(
+            name=name,
+            fitted=float(summary.loc[name, "mean"]),
+            error=float(summary.loc[name, "sd"]),
+            true=getattr(nature, name),
+        )
+        for name in COMPARED
+        if name in summary.index
+    ]
+
+
+def show(rows: list[Comparison], posterior: Posterior) -> str:
+    """Write the comparison as text, with the error of Om beside the width of its prior.
+
+    Parameters
+    ----------
+    rows : list of Comparison
+        What `compare` found.
+    posterior : Posterior
+        Its priors and number of supernovae.
+
+    Returns
+    -------
+    str
+        Lines.
+    """
+    lines = [
+        "",
+        f"{posterior.n_data} supernovae",
+        f"{'':10} {'fitted':>19} {'true':>9} {'pull':>6}",
+    ]
+    for row in rows:
+        fitted = f"{row.fitted:.4f} +- {row.error:.4f}"
+        lines.append(f"{row.name:10} {fitted:>19} {row.true:>9.4f} {row.pull:>+6.2f}")
+    error = next(row.error for row in rows if row.name == "Om")
+    width = prior_width(posterior.priors, "Om")
+    lines.append(f"sigma(Om) {error:.4f}: {error / width:.3f} of the width of its prior, {width:g}")
+    return "\n".join(lines)
+
+
+def prior_width(priors: Mapping[str, str], name: str) -> float:
+    """Width of a uniform prior as a posterior states it, ``"uniform(0.01, 0.99)"``."""
+    lower, upper = re.findall(r"-?[0-9.]+(?:e-?\d+)?", priors[name])
+    return float(upper) - float(lower)

@@ -1,0 +1,41 @@
+"""What was drawn: the product that a fit is compared to."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from chandelle.products.product import Product, read_table, write_table
+from chandelle.products.schema import Column, Schema
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
+class Truth(Product):
+    """One row a supernova; what is common to all is in ``meta.provenance["nature"]``."""
+
+    schema: ClassVar[Schema] = Schema(
+        name="truth",
+        version=1,
+        columns=(
+            Column(name="sn", type="string", about="name", required=True),
+            Column(name="t0_true", unit="d", about="MJD of maximum", required=True),
+            Column(name="x0_true", about="amplitude", required=True),
+            Column(name="x1_true", about="stretch", required=True),
+            Column(name="c_true", about="color", required=True),
+            Column(name="mb_true", unit="mag", about="AB peak magnitude in rest-frame Bessell B"),
+            Column(name="mu_true", unit="mag", about="distance modulus at z_cos and z_hel"),
+            Column(name="z_cos_true", about="redshift of the expansion alone"),
+            Column(name="vpec_true", unit="km/s", about="peculiar velocity, receding positive"),
+            Column(name="host_logmass_true", about="log10 of the host's stellar mass in suns"),
+            Column(name="survey", type="string"),
+        ),
+    )
+
+    def write(self, path: str | Path) -> None:
+        """Write as one Parquet file."""
+        write_table(self, path)
+
+    @classmethod
+    def read(cls, path: str | Path) -> "Truth":
+        """Read what `write` wrote."""
+        table, meta = read_table(path, cls.schema)
+        return cls(table=table, meta=meta)
