@@ -1,0 +1,1 @@
+"""Light curves to SALT parameters: reading and checking, first guess, batched fit, residuals."""
