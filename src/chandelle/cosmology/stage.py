@@ -40,8 +40,9 @@ class CosmologyConfig(StageConfig):
     model: ModelName = "flat-lcdm"
     seed: int = 1
     n_chains: int = Field(default=4, ge=2)
-    n_warmup: int = Field(default=300, ge=20)
-    n_draws: int = Field(default=1000, ge=4)
+    n_warmup: int = Field(default=500, ge=20)
+    n_draws: int = Field(default=2000, ge=4)
+    target_acceptance: float = Field(default=0.9, gt=0, lt=1)
     cuts: SaltCuts = SaltCuts()
     sigma_v_km_s: float = Field(default=250.0, ge=0)
     lensing: float = Field(default=0.055, ge=0)
@@ -129,6 +130,7 @@ def fit_cosmology(
         n_chains=config.n_chains,
         n_warmup=config.n_warmup,
         n_draws=config.n_draws,
+        target_acceptance=config.target_acceptance,
     )
     facts = {"cosmology": config.model_dump(), "rejected": rejected, "H0_km_s_mpc": 70.0}
     return _posterior(problem, best, draws, config, n_data, meta.with_provenance(**facts))

@@ -99,9 +99,9 @@ def sample_nuts(
     *,
     key: Key[Array, ""],
     n_chains: int = 4,
-    n_warmup: int = 300,
-    n_draws: int = 1000,
-    target_acceptance: float = 0.8,
+    n_warmup: int = 500,
+    n_draws: int = 2000,
+    target_acceptance: float = 0.9,
 ) -> Draws:
     """Draw from the posterior of a problem by NUTS.
 

@@ -1,0 +1,176 @@
+"""The standardization stage: SALT fits in, a Lemaitre diagram with its covariance out."""
+
+import logging
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, ValidationError
+
+from chandelle.core.config import StageConfig
+from chandelle.core.errors import InputError, NotConvergedError
+from chandelle.core.flags import Flag
+from chandelle.core.precision import require_x64
+from chandelle.inference.maximize import Maximum, maximize
+from chandelle.inference.problem import Problem
+from chandelle.numerics.covariance import BlockLowRank
+from chandelle.physics.sample import SaltCuts, SaltSample, salt_sample, select_fits
+from chandelle.physics.standardization import Tripp, tripp_modulus, tripp_variance
+from chandelle.products.diagram import Diagram
+from chandelle.products.saltfits import SaltFits
+from chandelle.standardization.likelihood import (
+    free_distance_likelihood,
+    parameters_of,
+    reference_modulus,
+)
+
+_log = logging.getLogger(__name__)
+
+
+class StandardizeConfig(StageConfig):
+    """Settings of the standardization.
+
+    `sigma_v_km_s` is the scatter of peculiar velocities, `lensing` the scatter from lensing at
+    z = 1 in mag.
+    """
+
+    cuts: SaltCuts = SaltCuts()
+    sigma_v_km_s: float = Field(default=250.0, ge=0)
+    lensing: float = Field(default=0.055, ge=0)
+
+
+def standardize(fits: SaltFits, **settings: Any) -> Diagram:
+    r"""Standardize SALT fits into distance moduli with their covariance.
+
+    alpha, beta, gamma, sigma_int and the Gaussian population of true x1 and c are fitted
+    together, true x1 and c integrated out (so that errors in variables do not bias them), and with
+    distances free in redshift: a linear spline in ln z on top of flat LCDM, integrated out. So
+    no cosmology is assumed. The distance moduli are those of the Tripp relation on measured mb,
+    x1, c,
+
+    .. math::
+
+        C = \mathrm{diag}(t^T C_i t + \gamma^2 p(1-p) + \sigma_{int}^2 + \sigma_z^2) + U U^T
+
+    with t = (1, alpha, -beta) and U from the joint error of alpha, beta and gamma. The zero point
+    M is chosen so that the mean residual to flat LCDM (Om = 0.3, H0 = 70) is zero; it carries no
+    information.
+
+    Parameters
+    ----------
+    fits : SaltFits
+        One row a supernova; rows without an answer, and those that fail the cuts, are counted.
+    **settings
+        Fields of `StandardizeConfig`.
+
+    Returns
+    -------
+    Diagram
+        Origin and blinding as of the fits. ``meta.provenance["standardization"]`` holds the
+        coefficients with their errors and what was rejected.
+
+    Raises
+    ------
+    InputError
+        If a setting is unknown, or too few fits pass the cuts.
+    NotConvergedError
+        If the maximum was not found.
+    """
+    require_x64()
+    try:
+        config = StandardizeConfig(**settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        known = ", ".join(StandardizeConfig.model_fields)
+        raise InputError(f"standardize: {key}: {first['msg']}; known settings: {known}") from error
+    kept, rejected = select_fits(fits, config.cuts)
+    reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(rejected.items()))
+    _log.info(
+        "%d in, %d used, %d rejected%s",
+        len(fits),
+        len(kept),
+        sum(rejected.values()),
+        f": {reasons}" if reasons else "",
+        extra={"rejected": rejected},
+    )
+    sample = salt_sample(
+        kept, config.cuts, sigma_v_km_s=config.sigma_v_km_s, lensing=config.lensing
+    )
+    has_host = bool(np.isfinite(kept["host_logmass"]).any())
+    likelihood = free_distance_likelihood(sample, kept["z_hd"], kept["z_hel"])
+    problem = Problem(parameters_of(has_host=has_host), likelihood)
+    best = maximize(problem)
+    if best.status == "not converged":
+        raise NotConvergedError(
+            f"standardization of {len(kept)} supernovae: {best.reason}; loosen the cuts, or look "
+            "at the fits' errors"
+        )
+    if best.status == "at bound":
+        _log.warning("standardization: %s", best.reason)
+    facts = {
+        "settings": config.model_dump(),
+        "coefficients": _coefficients(problem, best),
+        "status": f"{best.status}{': ' if best.reason else ''}{best.reason}",
+        "n_in": len(fits),
+        "n_used": len(kept),
+        "rejected": rejected,
+    }
+    return _diagram(kept, sample, problem, best, facts)
+
+
+def _coefficients(problem: Problem, best: Maximum) -> dict[str, dict[str, float]]:
+    """Best value and error of each parameter."""
+    errors = np.sqrt(np.diagonal(best.covariance))
+    return {
+        name: {"value": best.values[name], "err": float(error)}
+        for name, error in zip(problem.names, errors, strict=True)
+    }
+
+
+def _diagram(
+    kept: SaltFits, sample: SaltSample, problem: Problem, best: Maximum, facts: dict[str, Any]
+) -> Diagram:
+    """Distance moduli and covariance at the best coefficients."""
+    tripp = Tripp(best.values["alpha"], best.values["beta"], best.values.get("gamma", 0.0))
+    variance = tripp_variance(sample.covariance, sample.p_high, tripp=tripp)
+    variance = np.asarray(variance + best.values["sigma_int"] ** 2 + sample.extra_variance)
+    mu = np.asarray(tripp_modulus(sample.mb, sample.x1, sample.c, sample.p_high, tripp=tripp))
+    reference = np.asarray(reference_modulus(kept["z_hd"], kept["z_hel"]))
+    m_abs = float(np.average(mu - reference, weights=1.0 / variance))
+    is_unknown = ~np.isfinite(kept["host_logmass"])
+    columns = {
+        "sn": kept["sn"],
+        "z_hel": kept["z_hel"],
+        "z_hd": kept["z_hd"],
+        "mu": mu - m_abs,
+        "survey": kept["survey"],
+        "flags": kept.flags | np.where(is_unknown, int(Flag.HOST_UNKNOWN), 0),
+        "x1": kept["x1"],
+        "c": kept["c"],
+        "p_high": np.asarray(sample.p_high),
+    }
+    return Diagram.from_columns(
+        columns,
+        meta=kept.meta.with_provenance(standardization={**facts, "M": m_abs}),
+        covariance=BlockLowRank(
+            diagonal=variance, factor=_coefficient_modes(sample, problem, best, 1.0 / variance)
+        ),
+    )
+
+
+def _coefficient_modes(
+    sample: SaltSample, problem: Problem, best: Maximum, weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """U: how the distance moduli move with alpha, beta, gamma, in units of their joint error.
+
+    The weighted mean of each derivative is taken out: it moves M only.
+    """
+    slopes = {"alpha": sample.x1, "beta": -sample.c, "gamma": sample.p_high - 0.5}
+    names = [name for name in slopes if name in problem.names]
+    rows = [problem.names.index(name) for name in names]
+    jacobian = np.asarray(jnp.stack([slopes[name] for name in names], axis=1))
+    jacobian = jacobian - np.average(jacobian, axis=0, weights=weights)
+    eigenvalues, vectors = np.linalg.eigh(best.covariance[np.ix_(rows, rows)])
+    return jacobian @ (vectors * np.sqrt(np.clip(eigenvalues, 0.0, None))[None, :])
