@@ -1,5 +1,6 @@
 """SNANA text light curves: a header of ``KEY: value`` lines, a VARLIST, rows of observations."""
 
+import logging
 import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from chandelle.core.units import C_KM_S
 from chandelle.products.product import Meta
 from chandelle.products.schema import table_from_columns
 from chandelle.products.targets import Targets
+
+_log = logging.getLogger(__name__)
 
 SUFFIXES = (".dat", ".txt")
 ZP_FLUXCAL = 27.5
@@ -123,11 +126,20 @@ def _texts(source: Path) -> Iterator[tuple[str, str]]:
 
 
 def _listed(texts: dict[str, str]) -> set[str] | None:
-    """File names of the official list, ``VERSION/VERSION.LIST``; None where there is none."""
+    """File names of the official list, ``VERSION/VERSION.LIST``; None where there is none.
+
+    A list that names a file which is not there is not followed: it is wrong somewhere (Foundation
+    DR1 misspells one of its own).
+    """
+    present = {Path(name).name for name in texts}
     for name, text in texts.items():
         path = Path(name)
         if path.suffix == ".LIST" and path.stem == path.parent.name:
-            return set(text.split())
+            listed = set(text.split())
+            if listed <= present:
+                return listed
+            absent = ", ".join(sorted(listed - present))
+            _log.warning("%s names absent files (%s): every light curve is read", name, absent)
     return None
 
 

@@ -1,0 +1,169 @@
+"""Light curves of many lengths in few fixed shapes, so that a kernel is compiled few times."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+MIN_OBS = 32
+MIN_BANDS = 4
+SMALL_LANES, LANES = 8, 64
+_WORTH_A_TRACE = 400
+
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FlatEpochs:
+    """Usable epochs of all targets, one row each.
+
+    Attributes
+    ----------
+    target : NDArray, shape (obs,)
+        Row of the target.
+    mjd, flux, flux_err : NDArray, shape (obs,)
+        Data.
+    band : NDArray, shape (obs,)
+        Index of the passband.
+    row : NDArray, shape (obs,)
+        Row of the light-curve table.
+    """
+
+    target: IntArray
+    mjd: FloatArray
+    flux: FloatArray
+    flux_err: FloatArray
+    band: IntArray
+    row: IntArray
+
+    def take(self, keep: NDArray) -> "FlatEpochs":
+        """Epochs of a mask or of indices."""
+        return FlatEpochs(**{name: getattr(self, name)[keep] for name in self.__slots__})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Batch:
+    """Padded light curves of several targets.
+
+    Attributes
+    ----------
+    target : NDArray, shape (lane,)
+        Row of the target of each lane; lanes beyond `n_real` repeat the first one.
+    n_real : int
+        Lanes that count.
+    mjd, flux, ivar : NDArray, shape (lane, obs)
+        `ivar` is zero for padding.
+    band : NDArray, shape (lane, obs)
+        Local index of the band in its lane.
+    passband : NDArray, shape (lane, band)
+        Passband of each local band.
+    row : NDArray, shape (lane, obs)
+        Row of the light-curve table; -1 for padding.
+    """
+
+    target: IntArray
+    n_real: int
+    mjd: FloatArray
+    flux: FloatArray
+    ivar: FloatArray
+    band: IntArray
+    passband: IntArray
+    row: IntArray
+
+
+def _power_of_two(n: IntArray, least: int) -> IntArray:
+    return np.maximum(2 ** np.ceil(np.log2(np.maximum(n, 1))).astype(np.int64), least)
+
+
+def bucket_sizes(counts: IntArray) -> IntArray:
+    """Padded length of each light curve: powers of two, rare ones joined to the next larger.
+
+    Parameters
+    ----------
+    counts : NDArray, shape (target,)
+        Number of epochs.
+
+    Returns
+    -------
+    NDArray, shape (target,)
+        Padded lengths.
+    """
+    sizes = _power_of_two(counts, MIN_OBS)
+    for size in np.unique(sizes)[:-1]:
+        members = sizes == size
+        if members.sum() < _WORTH_A_TRACE:
+            sizes[members] = sizes[sizes > size].min()
+    return sizes
+
+
+def make_batches(epochs: FlatEpochs) -> Iterator[Batch]:
+    """Cut epochs into batches of few shapes; each target is in one.
+
+    Parameters
+    ----------
+    epochs : FlatEpochs
+        Of targets that have at least one epoch each; others do not appear.
+
+    Yields
+    ------
+    Batch
+        Up to `LANES` targets.
+    """
+    order = np.lexsort((epochs.mjd, epochs.target))
+    epochs = epochs.take(order)
+    targets, start, counts = np.unique(epochs.target, return_index=True, return_counts=True)
+    sizes = bucket_sizes(counts) if len(targets) else counts
+    for size in np.unique(sizes):
+        members = np.flatnonzero(sizes == size)
+        lanes = SMALL_LANES if len(members) <= SMALL_LANES else LANES
+        n_band = _most_bands(epochs, start[members], counts[members])
+        for first in range(0, len(members), lanes):
+            chosen = members[first : first + lanes]
+            yield _pack(
+                epochs, targets, start, counts, chosen, shape=(lanes, int(size)), n_band=n_band
+            )
+
+
+def _most_bands(epochs: FlatEpochs, start: IntArray, counts: IntArray) -> int:
+    most = max(
+        len(np.unique(epochs.band[i : i + n])) for i, n in zip(start, counts, strict=True)
+    )
+    return int(_power_of_two(np.array([most]), MIN_BANDS)[0])
+
+
+def _pack(
+    epochs: FlatEpochs,
+    targets: IntArray,
+    start: IntArray,
+    counts: IntArray,
+    chosen: IntArray,
+    *,
+    shape: tuple[int, int],
+    n_band: int,
+) -> Batch:
+    n_real = len(chosen)
+    chosen = np.concatenate([chosen, np.repeat(chosen[:1], shape[0] - n_real)])
+    mjd, flux, ivar = (np.zeros(shape) for _ in range(3))
+    band, row = np.zeros(shape, np.int64), np.full(shape, -1, np.int64)
+    passband = np.zeros((shape[0], n_band), np.int64)
+    for lane, k in enumerate(chosen):
+        cut = slice(start[k], start[k] + counts[k])
+        n = counts[k]
+        mjd[lane, :n], flux[lane, :n] = epochs.mjd[cut], epochs.flux[cut]
+        mjd[lane, n:] = mjd[lane, 0]
+        ivar[lane, :n] = epochs.flux_err[cut] ** -2.0
+        row[lane, :n] = epochs.row[cut]
+        own, band[lane, :n] = np.unique(epochs.band[cut], return_inverse=True)
+        passband[lane] = np.pad(own, (0, n_band - len(own)), "edge")
+    return Batch(
+        target=targets[chosen],
+        n_real=n_real,
+        mjd=mjd,
+        flux=flux,
+        ivar=ivar,
+        band=band,
+        passband=passband,
+        row=row,
+    )

@@ -1,0 +1,134 @@
+"""What is to be fitted of a set of light curves, and why some targets are not."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chandelle.lightcurve.bands import BandSet, resolve, stack_bands
+from chandelle.lightcurve.batch import FlatEpochs
+from chandelle.physics.salt import SaltModel
+from chandelle.physics.salt_bands import series_terms
+from chandelle.products.lightcurves import LightCurves
+from chandelle.products.passband import Passband
+
+N_PARAMS = 4
+_TERMS_STEP = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Prepared:
+    """Epochs that a model can be fitted to.
+
+    Attributes
+    ----------
+    epochs : FlatEpochs
+        Of the targets with status "ok".
+    bands : BandSet or None
+        Their passbands; None where nothing can be fitted.
+    z, mwebv : NDArray, shape (target,)
+        Redshift, and Milky Way E(B-V) with unknown values as zero.
+    status : NDArray of str, shape (target,)
+        "ok", or why the target is not fitted.
+    band_dropped : NDArray, shape (target,)
+        Whether some of its bands lie outside the model's wavelengths.
+    terms : int
+        Taylor terms of the color law.
+    """
+
+    epochs: FlatEpochs
+    bands: BandSet | None
+    z: NDArray[np.float64]
+    mwebv: NDArray[np.float64]
+    status: NDArray[np.str_]
+    band_dropped: NDArray[np.bool_]
+    terms: int
+
+
+def prepare(
+    lcs: LightCurves,
+    model: SaltModel,
+    *,
+    wave_range: tuple[float, float] | None,
+    c_max: float,
+) -> Prepared:
+    """Choose the epochs to fit, and give each target without enough of them its status.
+
+    Parameters
+    ----------
+    lcs : LightCurves
+        Light curves.
+    model : SaltModel
+        Gives the range of wavelengths; bands that leave it are dropped.
+    wave_range : (float, float), optional
+        Further range of a band's mean rest-frame wavelength [angstrom].
+    c_max : float
+        Bound of the absolute color.
+
+    Returns
+    -------
+    Prepared
+        What to fit.
+    """
+    targets = lcs.targets
+    n = len(targets)
+    z = np.asarray(targets["z_hel"], dtype=float)
+    epochs, names = _flatten(lcs)
+    has_data = np.bincount(epochs.target, minlength=n) > 0
+    is_valid = np.isfinite(z) & (z >= 0)
+    bands = stack_bands(resolve(names, lcs.passbands)) if names else None
+    dropped = np.zeros(n, dtype=bool)
+    if bands is not None:
+        row_z = np.where(is_valid, z, 0.0)[epochs.target]
+        covered, admitted = bands.in_range(epochs.band, row_z, model=model, wave_range=wave_range)
+        dropped[np.unique(epochs.target[~covered])] = True
+        epochs = epochs.take(covered & admitted & is_valid[epochs.target])
+    count = np.bincount(epochs.target, minlength=n)
+    status = np.select(
+        [~is_valid, ~has_data, count == 0, count < N_PARAMS],
+        ["z_invalid", "no_data", "no_band_in_range", "underconstrained"],
+        default="ok",
+    )
+    epochs = epochs.take((status == "ok")[epochs.target])
+    mwebv = np.nan_to_num(np.asarray(targets["mwebv"], dtype=float), nan=0.0)
+    terms = 1
+    if bands is not None and len(epochs.target):
+        terms = _terms(model, [bands.passbands[i] for i in np.unique(epochs.band)], z=z[
+            np.unique(epochs.target)], c_max=c_max)
+    return Prepared(
+        epochs=epochs,
+        bands=bands,
+        z=z,
+        mwebv=mwebv,
+        status=status,
+        band_dropped=dropped & is_valid,
+        terms=terms,
+    )
+
+
+def _flatten(lcs: LightCurves) -> tuple[FlatEpochs, list[str]]:
+    """Light curves as index arrays, and the names of the passbands in order of their index."""
+    row_of = {name: row for row, name in enumerate(lcs.targets["sn"].tolist())}
+    names, index = np.unique(lcs["sn"].astype(str), return_inverse=True)
+    target = np.array([row_of[str(name)] for name in names], dtype=np.int64)[index]
+    bands, band = np.unique(lcs["band"].astype(str), return_inverse=True)
+    epochs = FlatEpochs(
+        target=target.astype(np.int64),
+        mjd=lcs["mjd"],
+        flux=lcs["flux"],
+        flux_err=lcs["flux_err"],
+        band=band.astype(np.int64),
+        row=np.arange(len(lcs)),
+    )
+    return epochs, [str(name) for name in bands]
+
+
+def _terms(
+    model: SaltModel, passbands: list[Passband], *, z: NDArray[np.float64], c_max: float
+) -> int:
+    """Terms for the ranges at hand, rounded up so that few kernels are compiled."""
+    needed = series_terms(
+        model.surfaces, passbands, z_min=float(z.min()), z_max=float(z.max()), c_max=c_max
+    )
+    return _TERMS_STEP * math.ceil(needed / _TERMS_STEP)
