@@ -5,9 +5,9 @@ import re
 import shutil
 import urllib.error
 import urllib.request
-from http.client import HTTPException, HTTPMessage
+from http.client import HTTPException
 from pathlib import Path
-from typing import IO
+from typing import Any
 from urllib.parse import urlsplit
 
 from chandelle.core.atomic import atomic_file
@@ -85,10 +85,10 @@ class _CheckedRedirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(
         self,
         req: urllib.request.Request,
-        fp: IO[bytes],
+        fp: Any,
         code: int,
         msg: str,
-        headers: HTTPMessage,
+        headers: Any,
         newurl: str,
     ) -> urllib.request.Request | None:
         """Follow only where the address is allowed."""

@@ -9,6 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
+from chandelle.core.errors import InputError
+
 NEW_MOON_MJD = 51549.76
 SYNODIC_DAYS = 29.530589
 
@@ -131,13 +133,28 @@ def moon_fraction(mjd: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     return 0.5 * (1.0 - jnp.cos(2.0 * jnp.pi * (mjd - NEW_MOON_MJD) / SYNODIC_DAYS))
 
 
-def clear_nights(survey: Survey, n_nights: int, *, key: Key[Array, ""]) -> Bool[Array, " night"]:
+class Weather(eqx.Module):
+    """The nights of a survey, shared by its supernovae; `clear[0]` is the night `first_mjd`."""
+
+    clear: Bool[Array, " night"]
+    first_mjd: Float[Array, ""]
+
+
+def clear_nights(
+    clear_fraction: Float[Array, ""],
+    spell_nights: Float[Array, ""],
+    n_nights: int,
+    *,
+    key: Key[Array, ""],
+) -> Bool[Array, " night"]:
     """Draw which nights are clear: a two-state Markov chain, so that clouds come in spells.
 
     Parameters
     ----------
-    survey : Survey
-        Its share of clear nights and the mean length of a cloudy spell.
+    clear_fraction : Array
+        Share of clear nights.
+    spell_nights : Array
+        Mean length of a cloudy spell.
     n_nights : int
         Length of the calendar.
     key : key
@@ -148,15 +165,72 @@ def clear_nights(survey: Survey, n_nights: int, *, key: Key[Array, ""]) -> Bool[
     Array, shape (night,)
         True where the dome opens.
     """
-    clears = 1.0 / survey.spell_nights
-    clouds = clears * (1.0 - survey.clear_fraction) / survey.clear_fraction
+    clears = 1.0 / spell_nights
+    clouds = clears * (1.0 - clear_fraction) / clear_fraction
     uniform = jax.random.uniform(key, (n_nights,))
 
     def next_night(is_clear: Array, u: Array) -> tuple[Array, Array]:
         following = jnp.where(is_clear, u >= clouds, u < clears)
         return following, following
 
-    return jax.lax.scan(next_night, uniform[0] < survey.clear_fraction, uniform)[1]
+    return jax.lax.scan(next_night, uniform[0] < clear_fraction, uniform)[1]
+
+
+class Plan(eqx.Module):
+    """A survey as arrays of fixed shapes, so that one compiled program serves all surveys.
+
+    Attributes
+    ----------
+    night : Array, shape (obs,), d
+        Planned nights after the first visit of a band, all bands in one list.
+    band : Array, shape (obs,)
+        Row of the band in the arrays below.
+    is_planned : Array, shape (obs,)
+        False on the padding.
+    interval_days, depth, zp_electron, moon_loss : Array, shape (band,)
+        As in `BandCadence`, padded with zeros.
+    mjd_start, season_days, moon_limit, depth_scatter : Array
+        As in `Survey`.
+    """
+
+    night: Float[Array, " obs"]
+    band: Int[Array, " obs"]
+    is_planned: Bool[Array, " obs"]
+    interval_days: Float[Array, " band"]
+    depth: Float[Array, " band"]
+    zp_electron: Float[Array, " band"]
+    moon_loss: Float[Array, " band"]
+    mjd_start: Float[Array, ""]
+    season_days: Float[Array, ""]
+    moon_limit: Float[Array, ""]
+    depth_scatter: Float[Array, ""]
+
+    @classmethod
+    def of(cls, survey: Survey, *, longest: float, n_obs: int, n_band: int) -> "Plan":
+        """Lay a survey out for light curves of at most `longest` days."""
+        nights = [np.arange(0.0, longest, band.interval_days) for band in survey.bands]
+        band = np.repeat(np.arange(len(nights)), [len(each) for each in nights])
+        missing = n_obs - len(band)
+        if missing < 0 or len(nights) > n_band:
+            raise InputError(f"{survey.name}: {len(band)} visits do not fit into {n_obs}")
+
+        def column(name: str) -> Array:
+            values = [getattr(band, name) for band in survey.bands]
+            return jnp.asarray(np.pad(values, (0, n_band - len(values))))
+
+        return cls(
+            night=jnp.asarray(np.pad(np.concatenate(nights), (0, missing))),
+            band=jnp.asarray(np.pad(band, (0, missing))),
+            is_planned=jnp.arange(n_obs) < len(band),
+            interval_days=column("interval_days"),
+            depth=column("depth"),
+            zp_electron=column("zp_electron"),
+            moon_loss=column("moon_loss"),
+            mjd_start=jnp.asarray(survey.mjd_start),
+            season_days=jnp.asarray(survey.season_days),
+            moon_limit=jnp.asarray(survey.moon_limit),
+            depth_scatter=jnp.asarray(survey.depth_scatter),
+        )
 
 
 class Visits(eqx.Module):
@@ -166,43 +240,37 @@ class Visits(eqx.Module):
     ----------
     mjd : Array, shape (obs,), d
     band : Array, shape (obs,)
-        Index into the survey's bands.
+        Row of the band in the plan.
     depth : Array, shape (obs,), AB mag
         5 sigma.
     is_taken : Array, shape (obs,)
         False for a visit lost to weather or moon, or outside the light curve.
     """
 
-    mjd: Float[Array, " obs"]
-    band: Int[Array, " obs"]
-    depth: Float[Array, " obs"]
-    is_taken: Bool[Array, " obs"]
+    mjd: Float[Array, "*sn obs"]
+    band: Int[Array, "*sn obs"]
+    depth: Float[Array, "*sn obs"]
+    is_taken: Bool[Array, "*sn obs"]
 
 
 def visits(
-    survey: Survey,
-    clear: Bool[Array, " night"],
+    plan: Plan,
+    weather: Weather,
     *,
-    first_mjd: float,
     start: Float[Array, ""],
     stop: Float[Array, ""],
-    longest: float,
     key: Key[Array, ""],
 ) -> Visits:
     """Draw the visits to one supernova.
 
     Parameters
     ----------
-    survey : Survey
+    plan : Plan
         Cadence and depth.
-    clear : Array, shape (night,)
-        The weather, shared by all supernovae of the survey.
-    first_mjd : float, d
-        First night of `clear`.
+    weather : Weather
+        Shared by all supernovae of the survey.
     start, stop : Array, d
         Light curve of this supernova.
-    longest : float, d
-        Longest light curve of the survey; fixes the length of the list.
     key : key
         Random key of this supernova.
 
@@ -211,26 +279,13 @@ def visits(
     Visits
         All bands one after the other.
     """
-    nights, bands = _calendar(survey, longest)
     key_phase, key_hour, key_depth = jax.random.split(key, 3)
-    interval = jnp.asarray([b.interval_days for b in survey.bands])
-    phase = jax.random.uniform(key_phase, interval.shape) * interval
-    night = jnp.floor(start + phase[bands] + nights)
+    phase = jax.random.uniform(key_phase, plan.interval_days.shape) * plan.interval_days
+    night = jnp.floor(start + phase[plan.band] + plan.night)
     mjd = night + jax.random.uniform(key_hour, night.shape, minval=0.15, maxval=0.45)
     moon = moon_fraction(mjd)
-    loss = jnp.asarray([b.moon_loss for b in survey.bands])[bands] * moon**2
-    scatter = survey.depth_scatter * jax.random.normal(key_depth, night.shape)
-    depth = jnp.asarray([b.depth for b in survey.bands])[bands] - loss + scatter
-    is_clear = clear[(night - first_mjd).astype(int)]
-    is_taken = is_clear & (mjd < stop) & (moon <= survey.moon_limit)
-    return Visits(mjd=mjd, band=bands, depth=depth, is_taken=is_taken)
-
-
-def _calendar(survey: Survey, longest: float) -> tuple[Float[Array, " obs"], Int[Array, " obs"]]:
-    """Planned nights after the first, and the band of each."""
-    nights, bands = [], []
-    for i, band in enumerate(survey.bands):
-        planned = np.arange(0.0, longest, band.interval_days)
-        nights.append(planned)
-        bands.append(np.full(len(planned), i))
-    return jnp.asarray(np.concatenate(nights)), jnp.asarray(np.concatenate(bands))
+    scatter = plan.depth_scatter * jax.random.normal(key_depth, night.shape)
+    depth = plan.depth[plan.band] - plan.moon_loss[plan.band] * moon**2 + scatter
+    is_clear = weather.clear[(night - weather.first_mjd).astype(int)]
+    is_taken = plan.is_planned & is_clear & (mjd < stop) & (moon <= plan.moon_limit)
+    return Visits(mjd=mjd, band=plan.band, depth=depth, is_taken=is_taken)

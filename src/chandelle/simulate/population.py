@@ -124,7 +124,7 @@ class RedshiftLaw(eqx.Module):
     cumulative: Float[Array, " node"]
 
     @classmethod
-    def of(cls, nature: Nature, z_min: float, z_max: float) -> "RedshiftLaw":
+    def of(cls, nature: Nature, z_min: Float[Array, ""], z_max: Float[Array, ""]) -> "RedshiftLaw":
         """Tabulate the law between two redshifts."""
         z = jnp.linspace(z_min, z_max, _Z_GRID)
         squared = expansion_squared(jnp.log1p(z), nature.cosmology)
