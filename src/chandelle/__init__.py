@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from chandelle import report
     from chandelle.cosmology.stage import fit_cosmology
     from chandelle.instrument.passbands import load_passband
-    from chandelle.instrument.salt_files import load_salt
     from chandelle.lightcurve.ingest import read_lightcurves
     from chandelle.lightcurve.stage import fit_salt
+    from chandelle.physics.salt import load_salt
     from chandelle.products.diagram import Diagram
     from chandelle.products.lightcurves import LightCurves
     from chandelle.products.posterior import Posterior
@@ -31,7 +31,7 @@ _HOMES = {
     "fit_cosmology": "chandelle.cosmology.stage",
     "fit_salt": "chandelle.lightcurve.stage",
     "load_passband": "chandelle.instrument.passbands",
-    "load_salt": "chandelle.instrument.salt_files",
+    "load_salt": "chandelle.physics.salt",
     "read_lightcurves": "chandelle.lightcurve.ingest",
     "simulate_lightcurves": "chandelle.simulate.survey",
     "standardize": "chandelle.standardization.stage",

@@ -1,0 +1,1 @@
+"""What the instruments and the published models look like on disk: passbands, SALT files, kcor."""

@@ -1,0 +1,1 @@
+"""Pure forward models, one subject a file; the simulator and the fits call the same ones."""
