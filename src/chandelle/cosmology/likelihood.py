@@ -1,7 +1,6 @@
 """Likelihoods of cosmology: of a diagram, and of SALT parameters with their population."""
 
 from collections.abc import Mapping
-from typing import Self
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -78,7 +77,7 @@ class DiagramLikelihood(eqx.Module):
     offset_precision: Float[Array, ""]
 
     @classmethod
-    def of(cls, diagram: Diagram) -> Self:
+    def of(cls, diagram: Diagram) -> "DiagramLikelihood":
         """Compress a diagram.
 
         Parameters

@@ -28,20 +28,22 @@ from chandelle.products.product import Meta
 from chandelle.products.saltfits import SaltFits
 
 _log = logging.getLogger(__name__)
+_N_DRAWS = {Diagram: 2000, SaltFits: 1000}
 
 
 class CosmologyConfig(StageConfig):
     """Settings of the cosmology stage.
 
     `cuts`, `sigma_v_km_s` (scatter of peculiar velocities) and `lensing` (mag at z = 1) are used
-    on SALT fits only; a diagram has them in its covariance.
+    on SALT fits only; a diagram has them in its covariance. `n_draws` is a chain's: 2000 for a
+    diagram, 1000 for SALT fits unless told otherwise.
     """
 
     model: ModelName = "flat-lcdm"
     seed: int = 1
     n_chains: int = Field(default=4, ge=2)
     n_warmup: int = Field(default=500, ge=20)
-    n_draws: int = Field(default=2000, ge=4)
+    n_draws: int | None = Field(default=None, ge=4)
     target_acceptance: float = Field(default=0.9, gt=0, lt=1)
     cuts: SaltCuts = SaltCuts()
     sigma_v_km_s: float = Field(default=250.0, ge=0)
@@ -129,7 +131,7 @@ def fit_cosmology(
         key=key_for(config.seed, "cosmology", "nuts"),
         n_chains=config.n_chains,
         n_warmup=config.n_warmup,
-        n_draws=config.n_draws,
+        n_draws=config.n_draws or _N_DRAWS[type(data)],
         target_acceptance=config.target_acceptance,
     )
     facts = {"cosmology": config.model_dump(), "rejected": rejected, "H0_km_s_mpc": 70.0}

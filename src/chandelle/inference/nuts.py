@@ -73,7 +73,9 @@ class _Warmup(eqx.Module):
             products=jnp.zeros((size, size)),
         )
 
-    def collect(self, u: Float[Array, "chain param"], acceptance: Array, target: float) -> "_Warmup":
+    def collect(
+        self, u: Float[Array, "chain param"], acceptance: Array, target: float
+    ) -> "_Warmup":
         """Take one step of all chains in."""
         update = dual_averaging_adaptation(target)[1]
         return _Warmup(
@@ -175,9 +177,7 @@ def _sample(
     def step(carry, inputs):  # noqa: ANN001, ANN202
         states, warmup = carry
         key, is_warmup, ends_window = inputs
-        log_step = jnp.where(
-            is_warmup, warmup.step.log_step_size, warmup.step.log_step_size_avg
-        )
+        log_step = jnp.where(is_warmup, warmup.step.log_step_size, warmup.step.log_step_size_avg)
 
         def move(key, state):  # noqa: ANN001, ANN202
             return kernel(key, state, log_density, jnp.exp(log_step), warmup.inverse_metric)

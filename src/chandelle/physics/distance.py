@@ -5,7 +5,7 @@ asks the same redshifts thousands of times uses `DistanceOperator`, which evalua
 on a few dozen nodes and interpolates, both exactly (to rounding) for smooth expansion histories.
 """
 
-from typing import Literal, Self, get_args
+from typing import Literal, get_args
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -227,7 +227,9 @@ class DistanceOperator(eqx.Module):
     mean_integral: Float[Array, "node node"]
 
     @classmethod
-    def at(cls, z_hd: np.ndarray, z_hel: np.ndarray, *, z_max: float | None = None) -> Self:
+    def at(
+        cls, z_hd: np.ndarray, z_hel: np.ndarray, *, z_max: float | None = None
+    ) -> "DistanceOperator":
         """Prepare the operator for a list of redshifts.
 
         Parameters

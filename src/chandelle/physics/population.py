@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax.scipy.special import ndtr
 from jaxtyping import Array, Float
 
-from chandelle.physics.sample import SaltSample
+from chandelle.physics.sample import Cut, SaltSample
 from chandelle.physics.standardization import Tripp
 
 _LN_2PI = 1.8378770664093453
@@ -110,19 +110,21 @@ def population_terms(
         - tripp.gamma * (p - 0.5)
     )
     chi2 = (cc * dx1**2 - 2.0 * xc * dx1 * dc + xx * dc**2) / determinant
-    inside = _log_inside(sample.box[:2] - population.x1_mean, xx)
-    inside = inside + _log_inside(sample.box[2:] - population.c_mean, cc)
+    density = jnp.sum(-0.5 * (chi2 + jnp.log(determinant)) - _LN_2PI)
+    inside = _log_inside(sample.x1_cut, population.x1_mean, var_x1)
+    inside = inside + _log_inside(sample.c_cut, population.c_mean, var_c)
     return PopulationTerms(
         residual=sample.mb - expected - slope_x1 * dx1 - slope_c * dc,
         variance=mm - slope_x1 * mx - slope_c * mc,
-        log_observed=jnp.sum(-0.5 * (chi2 + jnp.log(determinant)) - _LN_2PI - inside),
+        log_observed=density - inside,
     )
 
 
-def _log_inside(interval: Float[Array, "2"], variance: Float[Array, " sn"]) -> Float[Array, " sn"]:
-    """Log probability that a centered Gaussian falls into an interval."""
-    sigma = jnp.sqrt(variance)
-    return jnp.log(ndtr(interval[1] / sigma) - ndtr(interval[0] / sigma))
+def _log_inside(cut: Cut, mean: Float[Array, ""], variance: Float[Array, ""]) -> Float[Array, ""]:
+    """Log probability that all supernovae of a Gaussian population pass a cut."""
+    sigma = jnp.sqrt(cut.variance + variance)
+    lower, upper = (cut.interval[0] - mean) / sigma, (cut.interval[1] - mean) / sigma
+    return cut.weight @ jnp.log(ndtr(upper) - ndtr(lower))
 
 
 NUISANCE_PRIORS: dict[str, tuple[float, float, float]] = {
