@@ -1,0 +1,25 @@
+"""Figures for papers, and the one page that shows a run."""
+
+from chandelle.report.dispatch import plot
+from chandelle.report.figures import (
+    plot_corner,
+    plot_diagram,
+    plot_parameter,
+    plot_pulls,
+    plot_redshifts,
+)
+from chandelle.report.lightcurve_figure import plot_lightcurve
+from chandelle.report.page import write_report
+from chandelle.report.runs import load_run
+
+__all__ = [
+    "load_run",
+    "plot",
+    "plot_corner",
+    "plot_diagram",
+    "plot_lightcurve",
+    "plot_parameter",
+    "plot_pulls",
+    "plot_redshifts",
+    "write_report",
+]

@@ -1,0 +1,58 @@
+"""One name that draws any product."""
+
+from typing import Any
+
+from matplotlib.axes import Axes
+
+from chandelle.core.errors import InputError
+from chandelle.products.diagram import Diagram
+from chandelle.products.lightcurves import LightCurves
+from chandelle.products.posterior import Posterior
+from chandelle.products.saltfits import SaltFits
+from chandelle.products.targets import Targets
+from chandelle.report.figures import plot_corner, plot_diagram, plot_parameter, plot_redshifts
+from chandelle.report.lightcurve_figure import plot_lightcurve
+
+
+def plot(
+    product: LightCurves | SaltFits | Targets | Diagram | Posterior,
+    ax: Axes | None = None,
+    **options: Any,
+) -> Any:
+    """Draw a product.
+
+    Parameters
+    ----------
+    product : LightCurves, SaltFits, Targets, Diagram or Posterior
+        Light curves ask for `sn=`, and take `fits=` for the curve; fits take `name=` ("x1", "c");
+        a diagram takes `posterior=`.
+    ax : Axes, optional
+        A new figure's when not given; a posterior fills a figure, `figure=`.
+    **options
+        Those of `plot_lightcurve`, `plot_parameter`, `plot_redshifts`, `plot_diagram`,
+        `plot_corner`.
+
+    Returns
+    -------
+    Axes, pair of Axes or array of Axes
+        As the function called returns.
+
+    Raises
+    ------
+    InputError
+        If light curves come without `sn=`, or a posterior with `ax`.
+    """
+    if isinstance(product, LightCurves):
+        if "sn" not in options:
+            names = ", ".join(product.targets["sn"][:3].tolist())
+            raise InputError(f"plot of light curves: give sn=, one of {names}, ...")
+        return plot_lightcurve(product, ax=ax, **options)
+    if isinstance(product, SaltFits):
+        return plot_parameter(product, ax=ax, **options)
+    if isinstance(product, Targets):
+        return plot_redshifts(product, ax=ax, **options)
+    if isinstance(product, Diagram):
+        return plot_diagram(product, ax=ax, **options)
+    if ax is not None:
+        raise InputError("a corner plot fills a figure; give figure= instead of ax")
+    return plot_corner(product, **options)

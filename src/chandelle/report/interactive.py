@@ -1,0 +1,215 @@
+"""The Lemaitre diagram of the page: hover names a supernova, a click chooses it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from bokeh.models import (
+    CDSView,
+    ColumnDataSource,
+    CustomJSTicker,
+    GroupFilter,
+    HoverTool,
+    Legend,
+    LegendItem,
+    NumeralTickFormatter,
+    Range1d,
+    Scatter,
+    Segment,
+    TapTool,
+)
+from bokeh.plotting import figure
+from numpy.typing import NDArray
+
+from chandelle.products.diagram import Diagram
+from chandelle.products.saltfits import SaltFits
+from chandelle.report.residuals import Curve, bin_residuals
+from chandelle.report.style import GRID, INK, LABELS, survey_label, survey_marks
+
+TOOLS = "box_zoom,pan,wheel_zoom,reset,save"
+"""Tools of every figure of the page, the first one active."""
+_REDSHIFT_TICKS = """
+const {start, end} = cb_data.range;
+const ticks = [];
+if (end / start > 1.8) {
+  const steps = end / start > 8 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 5, 7];
+  for (let power = Math.floor(Math.log10(start)); power <= Math.log10(end); power++) {
+    ticks.push(...steps.map((step) => step * 10 ** power));
+  }
+} else {
+  const rough = (end - start) / 5;
+  const unit = 10 ** Math.floor(Math.log10(rough));
+  const step = unit * [1, 2, 5, 10].find((factor) => factor * unit >= rough);
+  for (let tick = Math.ceil(start / step) * step; tick <= end; tick += step) {
+    ticks.push(tick);
+  }
+}
+return ticks.filter((tick) => tick >= start && tick <= end);
+"""
+"""Bokeh's log ticker has no labels to speak of below a decade."""
+_TOOLTIPS = """
+<div class="tip"><b>@sn</b> @survey<br>z @z{0.0000}<br>μ @mu{0.000} ± @mu_err{0.000} mag<br>
+residual @residual{0.000} mag<br>x1 @x1{0.00}, c @c{0.000}</div>
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiagramFigures:
+    """The two figures and the source that both draw; its selection is the chosen supernova."""
+
+    upper: figure
+    lower: figure
+    source: ColumnDataSource
+
+
+def styled_figure(*, height: int, **settings: Any) -> figure:
+    """Return an empty figure in the look of the page, as wide as its box."""
+    plot = figure(
+        height=height,
+        sizing_mode="stretch_width",
+        tools=TOOLS,
+        toolbar_location="above",
+        active_drag="box_zoom",
+        background_fill_alpha=0.0,
+        border_fill_alpha=0.0,
+        outline_line_color=None,
+        min_border_right=12,
+        **settings,
+    )
+    plot.toolbar.logo = None
+    for axis in plot.axis:
+        axis.axis_line_color = GRID
+        axis.major_tick_line_color = GRID
+        axis.minor_tick_line_color = None
+        axis.major_label_text_color = INK
+        axis.major_label_text_font_size = "12px"
+        axis.axis_label_text_color = INK
+        axis.axis_label_text_font_style = "normal"
+        axis.axis_label_text_font_size = "13px"
+    for grid in plot.grid:
+        grid.grid_line_color = GRID
+    plot.yaxis.axis_label_standoff = 4
+    return plot
+
+
+def diagram_figures(
+    diagram: Diagram, curve: Curve, *, fits: SaltFits | None, lightcurve_row: NDArray[np.int64]
+) -> DiagramFigures:
+    """Draw the interactive diagram and its residuals.
+
+    Parameters
+    ----------
+    diagram : Diagram
+        One supernova or more.
+    curve : Curve
+        What is drawn through them.
+    fits : SaltFits, optional
+        Give x1 and c to the hover.
+    lightcurve_row : array of int, shape (sn,)
+        Row of each supernova among the embedded light curves; -1 where it has none.
+
+    Returns
+    -------
+    DiagramFigures
+        Linked in redshift.
+    """
+    source = _source(diagram, curve, fits, lightcurve_row)
+    z = diagram["z_hd"]
+    x_range = Range1d(start=float(z.min() / 1.15), end=float(z.max() * 1.15))
+    upper = styled_figure(height=380, x_axis_type="log", x_range=x_range)
+    lower = styled_figure(height=190, x_axis_type="log", x_range=x_range)
+    lower.toolbar_location = None
+    upper.yaxis.axis_label, lower.yaxis.axis_label = LABELS["mu"], LABELS["residual"]
+    lower.xaxis.axis_label = LABELS["z"]
+    upper.xaxis.major_label_text_font_size = "0px"
+    for plot in (upper, lower):
+        plot.min_border_left = 62
+        plot.xaxis.ticker = CustomJSTicker(major_code=_REDSHIFT_TICKS)
+        plot.xaxis.formatter = NumeralTickFormatter(format="0.[00000]")
+    residual = np.asarray(source.data["residual"])
+    reach = float(1.15 * np.quantile(np.abs(residual) + diagram["mu_err"], 0.995))
+    lower.y_range = Range1d(start=-reach, end=reach)
+    upper.line(curve.z, curve.mu, color=INK, line_width=1.6)
+    lower.line(curve.z, np.zeros(len(curve.z)), color=INK, line_width=1.4)
+    _draw_points(upper, lower, source)
+    bins = bin_residuals(z, residual, diagram["mu_err"])
+    low, high = bins.mean - bins.err, bins.mean + bins.err
+    lower.segment(bins.z, low, bins.z, high, color=INK, line_width=1.6)
+    lower.scatter(bins.z, bins.mean, size=6, color=INK)
+    return DiagramFigures(upper=upper, lower=lower, source=source)
+
+
+def _source(
+    diagram: Diagram, curve: Curve, fits: SaltFits | None, lightcurve_row: NDArray[np.int64]
+) -> ColumnDataSource:
+    mu, err = diagram["mu"], diagram["mu_err"]
+    residual = mu - curve.at_sn
+    data = {
+        "sn": diagram["sn"].astype(str).tolist(),
+        "survey": [survey_label(name) for name in diagram["survey"].astype(str)],
+        "z": diagram["z_hd"],
+        "lightcurve": lightcurve_row.astype(np.int32),
+        **_salt_columns(diagram, fits),
+    }
+    for name, values in {
+        "mu": mu,
+        "mu_err": err,
+        "residual": residual,
+        "mu_low": mu - err,
+        "mu_high": mu + err,
+        "residual_low": residual - err,
+        "residual_high": residual + err,
+    }.items():
+        data[name] = values.astype(np.float32)
+    return ColumnDataSource(data=data, name="diagram")
+
+
+def _salt_columns(diagram: Diagram, fits: SaltFits | None) -> dict[str, NDArray[np.float32]]:
+    """x1 and c for the hover: of the diagram where it has them, else of the fits."""
+    columns = {name: np.full(len(diagram), np.nan, np.float32) for name in ("x1", "c")}
+    if set(columns) <= set(diagram.table.column_names):
+        return {name: diagram[name].astype(np.float32) for name in columns}
+    if fits is not None:
+        row = {name: i for i, name in reversed(list(enumerate(fits["sn"].tolist())))}
+        at = np.asarray([row.get(name, -1) for name in diagram["sn"].tolist()])
+        for name, values in columns.items():
+            values[at >= 0] = fits[name][at[at >= 0]]
+    return columns
+
+
+def _draw_points(upper: figure, lower: figure, source: ColumnDataSource) -> None:
+    """Draw each survey in both panels; its legend entry hides it in both."""
+    items, points = [], []
+    surveys = [str(name) for name in source.data["survey"]]
+    for survey, mark in survey_marks(surveys).items():
+        view = CDSView(filter=GroupFilter(column_name="survey", group=survey))
+        drawn = []
+        for plot, y in ((upper, "mu"), (lower, "residual")):
+            ends = {"x0": "z", "y0": f"{y}_low", "x1": "z", "y1": f"{y}_high"}
+            bars = plot.add_glyph(
+                source, Segment(**ends, line_color=mark.color, line_alpha=0.35), view=view
+            )
+            look: dict[str, Any] = {
+                "x": "z",
+                "y": y,
+                "marker": mark.bokeh,
+                "fill_color": mark.color,
+            }
+            dots = plot.add_glyph(
+                source, Scatter(**look, size=6, fill_alpha=0.75, line_color=None), view=view
+            )
+            dots.selection_glyph = Scatter(**look, size=13, line_color=INK, line_width=2.0)
+            dots.nonselection_glyph = None
+            bars.selection_glyph = bars.nonselection_glyph = None
+            drawn += [bars, dots]
+            points.append((plot, dots))
+        count = surveys.count(survey)
+        items.append(LegendItem(label=f"{survey} ({count})", renderers=drawn))
+    legend = Legend(items=items, click_policy="hide", location="bottom_right")
+    legend.update(border_line_color=None, background_fill_alpha=0.85, label_text_color=INK)
+    legend.update(label_text_font_size="12px", spacing=1, padding=6)
+    upper.add_layout(legend)
+    for plot in (upper, lower):
+        renderers = [dots for owner, dots in points if owner is plot]
+        plot.add_tools(HoverTool(renderers=renderers, tooltips=_TOOLTIPS))
+        plot.add_tools(TapTool(renderers=renderers))
