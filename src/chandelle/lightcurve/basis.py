@@ -59,13 +59,13 @@ def tables_of(
 
 def _series(table: BandTable, c: Float[Array, ""]) -> Float[Array, "band node 6"]:
     """Node values at a color with their first and second derivative by it, M0 and M1 each."""
-    nodes = table.nodes
-    value = nodes[..., -1]
-    first, second = jnp.zeros_like(value), jnp.zeros_like(value)
-    for j in reversed(range(nodes.shape[-1] - 1)):
-        second = second * c + 2.0 * first
-        first = first * c + value
-        value = value * c + nodes[..., j]
+    terms = table.nodes.shape[-1]
+    powers = jnp.concatenate([jnp.ones((1,)), jnp.cumprod(jnp.full((terms - 1,), c))])
+    order = jnp.arange(terms, dtype=powers.dtype)
+    lower = jnp.concatenate([jnp.zeros((1,)), order[1:] * powers[:-1]])
+    lowest = jnp.concatenate([jnp.zeros((1,)), order[1:] * lower[:-1]])
+    sums = table.nodes @ jnp.stack([powers, lower, lowest], axis=1)
+    value, first, second = sums[..., 0], sums[..., 1], sums[..., 2]
     rate = (-LN10_OVER_2P5 * table.color_middle)[:, None, None]
     by_c = first + rate * value
     by_cc = second + 2.0 * rate * first + rate**2 * value

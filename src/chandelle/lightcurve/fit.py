@@ -22,12 +22,9 @@ from chandelle.lightcurve.guess import (
     best_minima,
     signal_center,
 )
-from chandelle.lightcurve.newton import Minimum, Quadratic, minimize
+from chandelle.lightcurve.newton import Quadratic, minimize
 from chandelle.physics.salt_bands import BandTable
 from chandelle.physics.salt_grid import SaltSurfaces
-
-SAME_MINIMUM_DAYS = 0.1
-TWO_MINIMA_CHI2 = 4.0
 
 
 class Epochs(eqx.Module):
@@ -165,8 +162,9 @@ def expand_chi2(
 class Answer(eqx.Module):
     """Fit of one supernova.
 
-    `params` are (t0, x0, x0 x1, c), `hessian` that of half the chi2 there, `chi2_empty` the chi2
-    without a supernova, `has_rival` whether another minimum lies within chi2 + 4.
+    `params` are (t0, x0, x0 x1, c), `gradient` and `hessian` those of half the chi2 there,
+    `chi2_empty` the chi2 without a supernova; `at_bound` says that a parameter stands at its bound
+    or the answer at the edge of the model's phases.
     """
 
     params: Float[Array, " 4"]
@@ -178,28 +176,25 @@ class Answer(eqx.Module):
     n_steps: Int[Array, ""]
     is_converged: Bool[Array, ""]
     at_bound: Bool[Array, ""]
-    has_rival: Bool[Array, ""]
 
 
-def _answer(found: Minimum, *, chi2_empty: Array, has_rival: Array) -> Answer:
-    return Answer(
-        params=found.params,
-        hessian=found.at.hessian,
-        gradient=found.at.gradient,
-        chi2=found.at.value,
-        chi2_empty=chi2_empty,
-        edm=found.edm,
-        n_steps=found.n_steps,
-        is_converged=found.is_converged,
-        at_bound=found.at_bound.any() | found.is_stalled,
-        has_rival=has_rival,
-    )
-
-
-def _starts(
+def find_starts(
     surfaces: SaltSurfaces, table: BandTable, epochs: Epochs
 ) -> tuple[Float[Array, "start 4"], Bool[Array, " start"]]:
-    """Best local minima in t0 of linear fits at c = 0."""
+    """Find the best local minima in t0 of linear fits at c = 0.
+
+    Parameters
+    ----------
+    surfaces, table, epochs
+        Model, band tables and data of one supernova.
+
+    Returns
+    -------
+    starts : Array, shape (start, 4)
+        (t0, x0, x0 x1, c), the best one first; it also stands where there is no other.
+    is_start : Array, shape (start,)
+        Which are minima of their own.
+    """
     center = signal_center(epochs.mjd, epochs.flux, epochs.ivar, z=epochs.z)
     window = jnp.linspace(*WINDOW_DAYS, N_GRID)
     grid = jnp.clip(center + (1.0 + epochs.z) * window, epochs.low[0], epochs.high[0])
@@ -212,50 +207,11 @@ def _starts(
     depth, index = best_minima(chi2)
     t0, pair = grid[index], pairs[index]
     starts = jnp.concatenate([t0[:, None], pair, jnp.zeros_like(t0)[:, None]], axis=1)
-    return starts, jnp.isfinite(depth) & (pair[:, 0] > 0)
+    is_start = jnp.isfinite(depth) & (pair[:, 0] > 0)
+    return jnp.where(is_start[:, None], starts, starts[:1]), is_start
 
 
-def fit_from_scratch(
-    surfaces: SaltSurfaces, table: BandTable, epochs: Epochs
-) -> Answer:
-    """Fit without a prior guess and without model covariance.
-
-    Parameters
-    ----------
-    surfaces, table, epochs
-        Model, band tables and data of one supernova.
-
-    Returns
-    -------
-    Answer
-        The deepest of the minima reached from the starts.
-    """
-    zeros = jnp.zeros_like(epochs.flux)
-    weights = weights_of(
-        epochs, n_band=table.color_middle.shape[0], variance=zeros, common=zeros
-    )
-
-    def descend(start: Array) -> Minimum:
-        def evaluate(params: Array) -> Quadratic:
-            return expand_chi2(
-                params, surfaces=surfaces, table=table, epochs=epochs, weights=weights
-            )
-
-        return minimize(evaluate, start, low=epochs.low, high=epochs.high)
-
-    starts, is_start = _starts(surfaces, table, epochs)
-    found = jax.vmap(descend)(starts)
-    is_usable = is_start & found.is_converged & (found.params[:, 1] > 0)
-    chi2 = jnp.where(is_usable, found.at.value, jnp.inf)
-    best = jnp.argmin(chi2)
-    chosen = jax.tree.map(lambda leaf: leaf[best], found)
-    is_apart = jnp.abs(found.params[:, 0] - chosen.params[0]) > SAME_MINIMUM_DAYS
-    is_close = chi2 < chosen.at.value + TWO_MINIMA_CHI2
-    chi2_empty = jnp.sum(epochs.ivar * epochs.flux**2)
-    return _answer(chosen, chi2_empty=chi2_empty, has_rival=jnp.any(is_apart & is_close))
-
-
-def fit_again(
+def fit_from(
     surfaces: SaltSurfaces,
     table: BandTable,
     epochs: Epochs,
@@ -263,33 +219,42 @@ def fit_again(
     start: Float[Array, " 4"],
     variance: Float[Array, " obs"],
     common: Float[Array, " obs"],
+    max_steps: Int[Array, ""],
 ) -> Answer:
-    """Fit from an earlier answer, with the model covariance evaluated there.
+    """Descend from a start to the minimum next to it.
 
     Parameters
     ----------
     surfaces, table, epochs
         Model, band tables and data of one supernova.
     start : Array, shape (4,)
-        Earlier answer (t0, x0, x0 x1, c).
+        (t0, x0, x0 x1, c).
     variance, common : Array, shape (obs,)
         Model variance [nJy^2] and error shared by a band [nJy], as in `weights_of`.
+    max_steps : Array
+        Evaluations allowed.
 
     Returns
     -------
     Answer
-        The minimum next to the start.
+        Where the descent ended.
     """
     weights = weights_of(
         epochs, n_band=table.color_middle.shape[0], variance=variance, common=common
     )
-    found = minimize(
-        lambda params: expand_chi2(
-            params, surfaces=surfaces, table=table, epochs=epochs, weights=weights
-        ),
-        start,
-        low=epochs.low,
-        high=epochs.high,
+
+    def evaluate(params: Array) -> Quadratic:
+        return expand_chi2(params, surfaces=surfaces, table=table, epochs=epochs, weights=weights)
+
+    found = minimize(evaluate, start, low=epochs.low, high=epochs.high, max_steps=max_steps)
+    return Answer(
+        params=found.params,
+        hessian=found.at.hessian,
+        gradient=found.at.gradient,
+        chi2=found.at.value,
+        chi2_empty=epochs.flux @ weights(epochs.flux[:, None])[:, 0],
+        edm=found.edm,
+        n_steps=found.n_steps,
+        is_converged=found.is_converged,
+        at_bound=found.at_bound.any() | found.is_stalled,
     )
-    chi2_empty = epochs.flux @ weights(epochs.flux[:, None])[:, 0]
-    return _answer(found, chi2_empty=chi2_empty, has_rival=jnp.asarray(False))

@@ -9,8 +9,8 @@ from jaxtyping import Array, Bool, Float, Int
 
 EDM_TOLERANCE = 1e-10
 """Stop when the expected decrease of chi2 by a Newton step is below this."""
-MAX_STEPS = 100
 _DAMPING_START = 1e-3
+_DAMPING_FINAL = 1e-3
 _DAMPING_MAX = 1e12
 
 
@@ -30,9 +30,9 @@ class Quadratic(eqx.Module):
 class Minimum(eqx.Module):
     """Where the descent stopped.
 
-    `edm` is the decrease of the function that a further Newton step promises; `is_stalled` says
-    that no step however small was a decrease (a jump of the function), `at_bound` which
-    parameters stand at a bound.
+    `edm` is the decrease of the function that a further step promises; `is_stalled` says that no
+    step however small was a decrease (a jump of the function), `at_bound` which parameters stand
+    at a bound, `n_steps` counts evaluations.
     """
 
     params: Float[Array, " param"]
@@ -54,71 +54,9 @@ class _State(eqx.Module):
     is_done: Bool[Array, ""]
 
 
-def cholesky_solve(
-    matrix: Float[Array, "param param"], vector: Float[Array, " param"]
-) -> tuple[Float[Array, " param"], Bool[Array, ""]]:
-    """Solve a small positive system; unrolled, so that a batch runs element by element.
-
-    Parameters
-    ----------
-    matrix : Array, shape (param, param)
-        Symmetric.
-    vector : Array, shape (param,)
-        Right-hand side.
-
-    Returns
-    -------
-    solution : Array, shape (param,)
-        Meaningless where the matrix is not positive.
-    is_positive : Array, bool
-        Whether it is.
-    """
-    n = matrix.shape[0]
-    lower = [[jnp.zeros(()) for _ in range(n)] for _ in range(n)]
-    is_positive = jnp.asarray(True)
-    half = []
-    for i in range(n):
-        for j in range(i + 1):
-            rest = matrix[i, j]
-            for k in range(j):
-                rest = rest - lower[i][k] * lower[j][k]
-            if i == j:
-                is_positive &= rest > 1e-14 * matrix[i, i]
-                lower[i][i] = jnp.sqrt(jnp.where(rest > 0, rest, 1.0))
-            else:
-                lower[i][j] = rest / lower[j][j]
-        known = vector[i]
-        for k in range(i):
-            known = known - lower[i][k] * half[k]
-        half.append(known / lower[i][i])
-    solution = [jnp.zeros(())] * n
-    for i in reversed(range(n)):
-        rest = half[i]
-        for k in range(i + 1, n):
-            rest = rest - lower[k][i] * solution[k]
-        solution[i] = rest / lower[i][i]
-    return jnp.stack(solution), is_positive
-
-
-def _newton_step(
-    at: Quadratic, is_free: Bool[Array, " param"], damping: Float[Array, ""]
-) -> tuple[Float[Array, " param"], Float[Array, ""]]:
-    """Damped step over the free parameters, and the decrease an undamped one promises."""
-    both = is_free[:, None] & is_free[None, :]
-    scale = jnp.where(is_free, jnp.diagonal(at.gauss_newton), 1.0)
-    scale = jnp.where(scale > 0, scale, 1.0)
-    gradient = jnp.where(is_free, at.gradient, 0.0)
-
-    def solve(matrix: Array, extra: Array) -> tuple[Array, Array]:
-        freed = jnp.where(both, matrix, 0.0) + jnp.diag(jnp.where(is_free, extra * scale, 1.0))
-        return cholesky_solve(freed, -gradient)
-
-    full, is_convex = solve(at.hessian, jnp.zeros(()))
-    damped, is_positive = solve(at.hessian, damping)
-    safe, _ = solve(at.gauss_newton, damping + 1e-9)
-    step = jnp.where(is_positive, damped, safe)
-    edm = jnp.where(is_convex, -(gradient @ full), jnp.inf)
-    return step, edm
+def _held(params: Array, gradient: Array, low: Array, high: Array) -> Bool[Array, " param"]:
+    """Tell which parameters stand at a bound and would leave."""
+    return ((params <= low) & (gradient > 0)) | ((params >= high) & (gradient < 0))
 
 
 def _plan(
@@ -128,14 +66,25 @@ def _plan(
     high: Float[Array, " param"],
     damping: Float[Array, ""],
 ) -> tuple[Float[Array, " param"], Float[Array, ""]]:
-    """Step that stays inside the bounds; a parameter at its bound is held if it would leave."""
-    is_held = _held(params, at.gradient, low, high)
-    step, edm = _newton_step(at, ~is_held, damping)
+    """Damped step inside the bounds, and the decrease it promises (inf where not convex)."""
+    is_free = ~_held(params, at.gradient, low, high)
+    gradient = jnp.where(is_free, at.gradient, 0.0)
+    scale = jnp.sqrt(jnp.abs(jnp.diagonal(at.gauss_newton)))
+    scale = jnp.where(is_free & (scale > 0), scale, 1.0)
+    unit = jnp.eye(len(params), dtype=params.dtype)
+    both = is_free[:, None] & is_free[None, :]
+    pair = jnp.stack([at.hessian, at.gauss_newton]) / (scale[:, None] * scale[None, :])[None]
+    matrices = jnp.where(both[None], pair, unit[None]) + damping * unit[None]
+    lower = jnp.linalg.cholesky(matrices, symmetrize_input=False)
+    right = jnp.broadcast_to((gradient / scale)[None, :, None], (2, len(params), 1))
+    half = jax.lax.linalg.triangular_solve(lower, right, left_side=True, lower=True)
+    steps = jax.lax.linalg.triangular_solve(
+        lower, half, left_side=True, lower=True, transpose_a=True
+    )[..., 0]
+    is_convex = jnp.isfinite(steps[0]).all()
+    step = -jnp.where(is_convex, steps[0], steps[1]) / scale
+    edm = jnp.where(is_convex, -(gradient @ step), jnp.inf)
     return jnp.clip(params + step, low, high) - params, edm
-
-
-def _held(params: Array, gradient: Array, low: Array, high: Array) -> Bool[Array, " param"]:
-    return ((params <= low) & (gradient > 0)) | ((params >= high) & (gradient < 0))
 
 
 def minimize(
@@ -144,6 +93,7 @@ def minimize(
     *,
     low: Float[Array, " param"],
     high: Float[Array, " param"],
+    max_steps: Int[Array, ""],
 ) -> Minimum:
     r"""Minimize a function whose half has gradient g and Hessian H, by damped Newton steps.
 
@@ -151,7 +101,8 @@ def minimize(
 
     G the Gauss-Newton part; where the left side is not positive, G stands for H. A step is taken
     if it does not raise the function; :math:`\lambda` falls tenfold after a good step and rises
-    tenfold after a bad one. Ends when :math:`g^T H^{-1} g` is below `EDM_TOLERANCE`.
+    tenfold after a bad one. Ends when the promised decrease :math:`-g^T \delta` is below
+    `EDM_TOLERANCE` and the damping has all but gone.
 
     Parameters
     ----------
@@ -161,28 +112,30 @@ def minimize(
         Inside the bounds.
     low, high : Array, shape (param,)
         Bounds; infinite where there is none.
+    max_steps : Array
+        Evaluations allowed.
 
     Returns
     -------
     Minimum
-        With `is_converged` false where `MAX_STEPS` did not suffice.
+        With `is_converged` false where `max_steps` did not suffice.
 
     References
     ----------
     J. J. Moré, 1978, Lecture Notes in Mathematics 630, 105 (the scaling by the diagonal).
     """
-    damping = jnp.asarray(_DAMPING_START)
     start = jnp.clip(start, low, high)
-    at = evaluate(start)
-    step, edm = _plan(start, at, low, high, damping)
+    nothing = jnp.zeros_like(start)
+    square = jnp.zeros((len(start), len(start)), dtype=start.dtype)
+    infinity = jnp.asarray(jnp.inf, dtype=start.dtype)
     state = _State(
         params=start,
-        at=at,
-        step=step,
-        edm=edm,
-        damping=damping,
+        at=Quadratic(value=infinity, gradient=nothing, hessian=square, gauss_newton=square),
+        step=nothing,
+        edm=infinity,
+        damping=jnp.asarray(10.0 * _DAMPING_START, dtype=start.dtype),
         n_steps=jnp.asarray(0),
-        is_done=~jnp.isfinite(at.value) | (edm < EDM_TOLERANCE),
+        is_done=jnp.asarray(False),
     )
 
     def advance(state: _State) -> _State:
@@ -194,7 +147,7 @@ def minimize(
         damping = jnp.where(is_better, 0.1 * state.damping, 10.0 * state.damping + 1e-9)
         damping = jnp.maximum(damping, 1e-15)
         step, edm = _plan(params, at, low, high, damping)
-        is_done = (edm < EDM_TOLERANCE) | (damping > _DAMPING_MAX)
+        is_there = (edm < EDM_TOLERANCE) & (damping < _DAMPING_FINAL)
         moved = _State(
             params=params,
             at=at,
@@ -202,21 +155,21 @@ def minimize(
             edm=edm,
             damping=damping,
             n_steps=state.n_steps + 1,
-            is_done=is_done,
+            is_done=is_there | (damping > _DAMPING_MAX),
         )
         return jax.tree.map(lambda new, old: jnp.where(state.is_done, old, new), moved, state)
 
     def is_going(state: _State) -> Bool[Array, ""]:
-        return ~state.is_done & (state.n_steps < MAX_STEPS)
+        return ~state.is_done & (state.n_steps < max_steps)
 
     end = jax.lax.while_loop(is_going, advance, state)
-    is_stalled = (end.damping > _DAMPING_MAX) & (end.edm >= EDM_TOLERANCE)
+    is_stalled = (end.damping > _DAMPING_MAX) & jnp.isfinite(end.at.value)
     return Minimum(
         params=end.params,
         at=end.at,
         edm=end.edm,
         n_steps=end.n_steps,
-        is_converged=(end.edm < EDM_TOLERANCE) | is_stalled,
+        is_converged=end.is_done & jnp.isfinite(end.at.value),
         is_stalled=is_stalled,
         at_bound=_held(end.params, end.at.gradient, low, high),
     )

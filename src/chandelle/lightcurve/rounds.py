@@ -7,21 +7,24 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
 from numpy.typing import NDArray
 
 from chandelle.lightcurve.bands import BandSet
-from chandelle.lightcurve.basis import flux_basis, tables_of
 from chandelle.lightcurve.batch import Batch
-from chandelle.lightcurve.fit import Answer, Epochs, fit_again, fit_from_scratch
+from chandelle.lightcurve.fit import Answer, Epochs
+from chandelle.lightcurve.kernels import descend, make_errors, make_tables, scan_starts
 from chandelle.physics.dust import DustLaw
 from chandelle.physics.salt import SaltModel
-from chandelle.physics.salt_bands import BandTable, phase_weights
-from chandelle.physics.salt_covariance import BandCurve, BandErrors, band_errors, relative_variance
+from chandelle.physics.salt_bands import BandTable
 
 MAX_ROUNDS = 20
 AT_REST_SIGMA = 0.01
 """A refit that moves no parameter by more than this ends the rounds (0.1 would be enough)."""
+MAX_STEPS = 100
+RACE_STEPS = 10
+"""Evaluations given to each start before the best one goes on alone."""
+SAME_MINIMUM_DAYS = 0.1
+TWO_MINIMA_CHI2 = 4.0
 _SHRINKING_ROUND = 6
 
 
@@ -45,6 +48,8 @@ class BatchResult:
     ----------
     answer : Answer
         Leaves are numpy arrays with a leading lane axis.
+    has_rival : NDArray, shape (lane,)
+        Whether another minimum in t0 lay within chi2 + 4 before the refits.
     used : NDArray, shape (lane, obs)
         Epochs in the last fit.
     n_rounds : NDArray, shape (lane,)
@@ -54,110 +59,10 @@ class BatchResult:
     """
 
     answer: Answer
+    has_rival: NDArray[np.bool_]
     used: NDArray[np.bool_]
     n_rounds: NDArray[np.int64]
     is_at_rest: NDArray[np.bool_]
-
-
-@eqx.filter_jit
-def _make_tables(
-    model: SaltModel,
-    wave: Float[Array, "stack sample"],
-    weight: Float[Array, "stack sample"],
-    passband: Int[Array, "lane band"],
-    z: Float[Array, " lane"],
-    mwebv: Float[Array, " lane"],
-    r_v: Float[Array, ""],
-    dust: DustLaw,
-    terms: int,
-) -> BandTable:
-    def one(args: tuple[Array, Array, Array]) -> BandTable:
-        own, z, mwebv = args
-        return tables_of(
-            model.surfaces, wave[own], weight[own], z=z, mwebv=mwebv, r_v=r_v, dust=dust,
-            terms=terms,
-        )
-
-    return jax.lax.map(one, (passband, z, mwebv))
-
-
-@eqx.filter_jit
-def _make_errors(
-    model: SaltModel,
-    curve: BandCurve,
-    lengths: tuple[int, int],
-    passband: Int[Array, "lane band"],
-    z: Float[Array, " lane"],
-) -> BandErrors:
-    def one(args: tuple[Array, Array]) -> BandErrors:
-        own, z = args
-        curves = jax.tree.map(lambda leaf: leaf[own], curve)
-        return jax.vmap(
-            lambda one: band_errors(model.surfaces, model.errors, one, z=z, lengths=lengths)
-        )(curves)
-
-    return jax.lax.map(one, (passband, z))
-
-
-@eqx.filter_jit
-def _first_fit(model: SaltModel, tables: BandTable, epochs: Epochs) -> Answer:
-    return jax.vmap(lambda t, e: fit_from_scratch(model.surfaces, t, e))(tables, epochs)
-
-
-@eqx.filter_jit
-def _refit(
-    model: SaltModel,
-    tables: BandTable,
-    errors: BandErrors | None,
-    epochs: Epochs,
-    start: Float[Array, "lane 4"],
-) -> Answer:
-    def one(
-        table: BandTable, band: BandErrors | None, epochs: Epochs, start: Array
-    ) -> Answer:
-        variance, common = model_error(model, table, band, epochs, start)
-        return fit_again(
-            model.surfaces, table, epochs, start=start, variance=variance, common=common
-        )
-
-    return jax.vmap(one)(tables, errors, epochs, start)
-
-
-def model_error(
-    model: SaltModel,
-    table: BandTable,
-    errors: BandErrors | None,
-    epochs: Epochs,
-    params: Float[Array, " 4"],
-) -> tuple[Float[Array, " obs"], Float[Array, " obs"]]:
-    """Error of the model's band fluxes at an answer.
-
-    Parameters
-    ----------
-    model : SaltModel
-        The model.
-    table, errors, epochs
-        Of one supernova; without `errors` the model is taken as exact.
-    params : Array, shape (4,)
-        (t0, x0, x0 x1, c).
-
-    Returns
-    -------
-    variance : Array, shape (obs,), nJy^2
-        Independent between epochs.
-    common : Array, shape (obs,), nJy
-        Error shared by the epochs of a band.
-    """
-    if errors is None:
-        return jnp.zeros_like(epochs.flux), jnp.zeros_like(epochs.flux)
-    t0, x0, x0x1, c = params
-    phase = epochs.phase(t0)
-    flux = flux_basis(model.surfaces, table, epochs.band, phase, c).value @ params[1:3]
-    own = jax.tree.map(lambda leaf: leaf[epochs.band], errors)
-    relative = jax.vmap(lambda band, near, p: relative_variance(
-        model.errors, band, near, p, x0x1 / x0))
-    variance = relative(own, phase_weights(model.surfaces, phase), phase)
-    return variance * flux**2, own.color_dispersion * flux
 
 
 def batch_tables(
@@ -185,7 +90,7 @@ def batch_tables(
     BandTable
         Leading axes lane, band.
     """
-    return _make_tables(
+    return make_tables(
         model, bands.wave, bands.weight, jnp.asarray(batch.passband), jnp.asarray(z[batch.target]),
         jnp.asarray(mwebv[batch.target]), jnp.asarray(settings.r_v), settings.dust, settings.terms,
     )
@@ -267,6 +172,52 @@ def natural(params: NDArray[np.float64]) -> NDArray[np.float64]:
     return out
 
 
+def _descend(
+    model: SaltModel,
+    tables: BandTable,
+    errors: Any,
+    epochs: Epochs,
+    start: NDArray[np.float64],
+    max_steps: int,
+) -> Answer:
+    """Descend in every lane; leaves are numpy arrays."""
+    answer = descend(model, tables, errors, epochs, jnp.asarray(start), jnp.asarray(max_steps))
+    return jax.tree.map(np.asarray, answer)
+
+
+def first_fit(
+    model: SaltModel, tables: BandTable, epochs: Epochs
+) -> tuple[Answer, NDArray[np.bool_]]:
+    """Fit without model covariance: a short race of the starts, then the winner to the end.
+
+    Parameters
+    ----------
+    model, tables, epochs
+        Model, band tables and data of the lanes.
+
+    Returns
+    -------
+    answer : Answer
+        One a lane.
+    has_rival : NDArray, shape (lane,)
+        Whether another minimum lies within chi2 + 4.
+    """
+    starts, is_start = (np.asarray(a) for a in scan_starts(model, tables, epochs))
+    raced = [
+        _descend(model, tables, None, epochs, starts[:, k], RACE_STEPS)
+        for k in range(starts.shape[1])
+        if k == 0 or is_start[:, k].any()
+    ]
+    params = np.stack([answer.params for answer in raced])
+    is_usable = is_start[:, : len(raced)].T & (params[:, :, 1] > 0)
+    chi2 = np.where(is_usable, np.stack([answer.chi2 for answer in raced]), np.inf)
+    best = params[np.argmin(chi2, axis=0), np.arange(params.shape[1])]
+    answer = _descend(model, tables, None, epochs, best, MAX_STEPS)
+    is_apart = np.abs(params[:, :, 0] - answer.params[None, :, 0]) > SAME_MINIMUM_DAYS
+    has_rival = (is_apart & (chi2 < answer.chi2[None] + TWO_MINIMA_CHI2)).any(axis=0)
+    return answer, has_rival
+
+
 def fit_batch(
     model: SaltModel,
     bands: BandSet,
@@ -298,14 +249,14 @@ def fit_batch(
     """
     tables = batch_tables(model, bands, batch, z=z, mwebv=mwebv, settings=settings)
     epochs = batch_epochs(model, batch, z=z, c_max=settings.c_max)
-    answer = jax.tree.map(np.asarray, _first_fit(model, tables, epochs))
+    answer, has_rival = first_fit(model, tables, epochs)
     used = batch.ivar > 0
     n_rounds = np.zeros(len(used), np.int64)
     at_rest = np.full(len(used), not settings.model_cov)
     errors = None
     if settings.model_cov:
         passband = jnp.asarray(batch.passband)
-        errors = _make_errors(model, bands.curve, bands.lengths, passband, epochs.z)
+        errors = make_errors(model, bands.curve, bands.lengths, passband, epochs.z)
     for turn in range(MAX_ROUNDS):
         wanted = _in_phase(batch, z, answer, settings.phase_range)
         if turn >= _SHRINKING_ROUND:
@@ -316,8 +267,7 @@ def fit_batch(
             break
         used = np.where(again[:, None], wanted, used)
         masked = eqx.tree_at(lambda e: e.ivar, epochs, jnp.asarray(batch.ivar * used))
-        start = jnp.asarray(answer.params)
-        new = jax.tree.map(np.asarray, _refit(model, tables, errors, masked, start))
+        new = _descend(model, tables, errors, masked, answer.params, MAX_STEPS)
         moved = _moved(new, answer)
         answer = _choose(again, new, answer)
         n_rounds += again
@@ -325,7 +275,9 @@ def fit_batch(
     else:
         wanted = _in_phase(batch, z, answer, settings.phase_range) & used
         at_rest &= (wanted == used).all(axis=1)
-    return BatchResult(answer=answer, used=used, n_rounds=n_rounds, is_at_rest=at_rest)
+    return BatchResult(
+        answer=answer, has_rival=has_rival, used=used, n_rounds=n_rounds, is_at_rest=at_rest
+    )
 
 
 def _in_phase(
@@ -348,10 +300,9 @@ def _moved(new: Answer, old: Answer) -> NDArray[np.float64]:
 
 
 def _choose(again: NDArray[np.bool_], new: Answer, old: Answer) -> Answer:
-    """Take the new answer where there was a refit; what is known of rivals stays."""
+    """Take the new answer where there was a fit."""
 
     def choose(a: Any, b: Any) -> NDArray:
         return np.where(again.reshape(-1, *[1] * (a.ndim - 1)), a, b)
 
-    chosen = jax.tree.map(choose, new, old)
-    return eqx.tree_at(lambda answer: answer.has_rival, chosen, old.has_rival)
+    return jax.tree.map(choose, new, old)

@@ -206,7 +206,7 @@ def _fill(
     tail = chi2_distribution.sf(answer.chi2[real], np.maximum(used - N_PARAMS, 1))
     flags = np.where(is_ok & (tail < _CHI2_IMPROBABLE), int(Flag.CHI2_BAD), 0)
     flags |= np.where(is_ok & answer.at_bound[real], int(Flag.AT_BOUND), 0)
-    flags |= np.where(is_ok & answer.has_rival[real], int(Flag.TWO_MINIMA), 0)
+    flags |= np.where(is_ok & result.has_rival[real], int(Flag.TWO_MINIMA), 0)
     flags |= np.where(status == "no_detection", int(Flag.UPPER_LIMIT), 0)
     columns["flags"][target] |= flags
 
