@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from astropy.io import fits
@@ -83,9 +84,9 @@ def read_reference_spectrum(path: str | Path, *, name: str | None = None) -> Ref
         raise InputError(f"{path}: no such spectrum file")
     try:
         if ".fits" in path.suffixes:
-            with fits.open(path) as file:
-                wave = np.asarray(file[1].data["WAVELENGTH"], dtype=float)
-                flux = np.asarray(file[1].data["FLUX"], dtype=float)
+            table = cast("fits.FITS_rec", fits.getdata(path, 1))
+            wave = np.asarray(table["WAVELENGTH"], dtype=float)
+            flux = np.asarray(table["FLUX"], dtype=float)
         else:
             wave, flux = np.loadtxt(path, usecols=(0, 1), unpack=True)
     except (KeyError, IndexError, OSError, ValueError) as error:

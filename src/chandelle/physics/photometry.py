@@ -8,7 +8,6 @@ spectrum, as sncosmo does, so that both codes give the same number.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -34,9 +33,9 @@ class BandSamples:
 
     Attributes
     ----------
-    wave : NDArray, shape (*band, sample), angstrom
+    wave : NDArray, shape (sample,), angstrom
         Observer frame; the padding repeats the last sample.
-    weight : NDArray, shape (*band, sample)
+    weight : NDArray, shape (sample,)
         Its product with F_lambda [erg/s/cm2/angstrom] sums to photons/s/cm2.
     """
 
@@ -108,30 +107,6 @@ def band_samples(passband: Passband) -> BandSamples:
     weight = passband(grid) * grid * step / HC_ERG_ANGSTROM
     missing = -len(grid) % PAD
     return BandSamples(wave=np.pad(grid, (0, missing), "edge"), weight=np.pad(weight, (0, missing)))
-
-
-def stacked_samples(passbands: Sequence[Passband]) -> BandSamples:
-    """Samples of several passbands in one array, with weights that give AB fluxes in nJy.
-
-    Parameters
-    ----------
-    passbands : sequence of Passband
-        In the order of the stack.
-
-    Returns
-    -------
-    BandSamples
-        Arrays of shape (band, sample).
-    """
-    samples = [band_samples(passband) for passband in passbands]
-    length = max(len(one.wave) for one in samples)
-    waves, weights = [], []
-    for passband, one in zip(passbands, samples, strict=True):
-        missing = length - len(one.wave)
-        waves.append(np.pad(one.wave, (0, missing), "edge"))
-        scale = AB_JY * 1e9 / ab_bandflux(passband)
-        weights.append(np.pad(one.weight * scale, (0, missing)))
-    return BandSamples(wave=np.stack(waves), weight=np.stack(weights))
 
 
 @lru_cache(maxsize=512)

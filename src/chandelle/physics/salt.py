@@ -18,26 +18,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, ArrayLike
 
 from chandelle.core.errors import InputError
 from chandelle.core.precision import require_x64
-from chandelle.core.units import LN10_OVER_2P5
 from chandelle.instrument.passbands import load_passband
 from chandelle.instrument.reference import ReferenceSpectrum
 from chandelle.instrument.salt_files import Grid, SaltFiles, read_salt
-from chandelle.physics.dust import DustLaw, extinction
+from chandelle.physics.dust import DustLaw
 from chandelle.physics.photometry import band_samples, support, zero_magnitude_flux
-from chandelle.physics.salt_bands import band_table, phase_weights, table_flux
-from chandelle.physics.salt_covariance import (
-    BandCurve,
-    SaltErrors,
-    band_curves,
-    band_errors,
-    grid_lengths,
-    relative_variance,
+from chandelle.physics.salt_covariance import SaltErrors, band_curves, grid_lengths
+from chandelle.physics.salt_grid import ColorLaw, SaltSurfaces, Surface
+from chandelle.physics.salt_kernels import (
+    bandflux_kernel,
+    flux_kernel,
+    relative_variance_kernel,
 )
-from chandelle.physics.salt_grid import ColorLaw, SaltSurfaces, Surface, template_flux
 from chandelle.products.passband import Passband
 
 Band = str | Passband
@@ -104,7 +100,7 @@ class SaltModel(eqx.Module):
         times, waves = _floats(mjd), _floats(wave)
         z = self._inside(_floats(z), np.atleast_1d(wave), "wavelengths")
         theta = tuple(_floats(value) for value in (t0, x0, x1, c, mwebv, r_v))
-        flux = _flux(self.surfaces, jnp.ravel(times), jnp.ravel(waves), z, theta, dust)
+        flux = flux_kernel(self.surfaces, jnp.ravel(times), jnp.ravel(waves), z, theta, dust)
         return flux.reshape(times.shape + waves.shape)
 
     def bandflux(
@@ -156,7 +152,7 @@ class SaltModel(eqx.Module):
         >>> salt = load_salt("salt3-f22")
         >>> theta = dict(z=0.05, t0=0.0, x0=1e-3, x1=0.0, c=0.0)
         >>> round(float(salt.bandflux("ztfg", 0.0, zp=25.0, **theta)), 2)
-        636.93
+        643.32
         """
         require_x64()
         times = _floats(mjd)
@@ -170,7 +166,7 @@ class SaltModel(eqx.Module):
             scale = 1.0 if zp is None else 1.0 / zero_magnitude_flux(passband, zpsys)
             wave, weight = jnp.asarray(samples.wave), jnp.asarray(samples.weight * scale)
             near = flat[_padded(index)]
-            part = _bandflux(self.surfaces, wave, weight, near, z, theta, dust)
+            part = bandflux_kernel(self.surfaces, wave, weight, near, z, theta, dust)
             parts.append(part[: len(index)])
         flux = jnp.concatenate(parts)[np.argsort(np.concatenate(epochs))].reshape(times.shape)
         return flux if zp is None else flux * 10.0 ** (0.4 * _floats(zp))
@@ -211,7 +207,7 @@ class SaltModel(eqx.Module):
             curve = jax.tree.map(lambda leaf: leaf[0], band_curves([passband]))
             lengths = grid_lengths([passband])
             args = (curve, lengths, flat[_padded(index)], z, _floats(t0), _floats(x1))
-            variance, dispersion = _relative_variance(self, *args)
+            variance, dispersion = relative_variance_kernel(self.surfaces, self.errors, *args)
             parts.append(variance[: len(index)])
             dispersions.append(jnp.broadcast_to(dispersion, len(index)))
         order = np.argsort(np.concatenate(epochs))
@@ -349,57 +345,3 @@ def _padded(index: np.ndarray) -> np.ndarray:
     """Lengthen to a power of two, so that the kernels are traced for few lengths."""
     missing = (1 << max(len(index) - 1, 0).bit_length()) - len(index)
     return np.pad(index, (0, missing), "edge")
-
-
-@eqx.filter_jit
-def _flux(
-    surfaces: SaltSurfaces,
-    mjd: Float[Array, " epoch"],
-    wave: Float[Array, " wave"],
-    z: Float[Array, ""],
-    theta: tuple[Float[Array, ""], ...],
-    dust: DustLaw,
-) -> Float[Array, "epoch wave"]:
-    t0, x0, x1, c, mwebv, r_v = theta
-    scale = 1.0 / (1.0 + z)
-    rest = wave * scale
-    m0, m1 = template_flux(surfaces, (mjd - t0) * scale, rest)
-    dimming = c * surfaces.color_law(rest) + extinction(wave, ebv=mwebv, r_v=r_v, law=dust)
-    return scale * x0 * (m0 + x1 * m1) * jnp.exp(-LN10_OVER_2P5 * dimming)[None, :]
-
-
-@eqx.filter_jit
-def _bandflux(
-    surfaces: SaltSurfaces,
-    wave: Float[Array, " sample"],
-    weight: Float[Array, " sample"],
-    mjd: Float[Array, " epoch"],
-    z: Float[Array, ""],
-    theta: tuple[Float[Array, ""], ...],
-    dust: DustLaw,
-) -> Float[Array, " epoch"]:
-    t0, x0, x1, c, mwebv, r_v = theta
-    color = surfaces.color_law(wave / (1.0 + z))
-    dimming = c * color + extinction(wave, ebv=mwebv, r_v=r_v, law=dust)
-    weight = weight * jnp.exp(-LN10_OVER_2P5 * dimming)
-    table = band_table(surfaces, wave, weight, z=z, terms=1)
-    weights = phase_weights(surfaces, (mjd - t0) / (1.0 + z))
-    f = jax.vmap(lambda near: table_flux(table, near, jnp.zeros_like(c)))(weights)
-    return x0 * (f[:, 0] + x1 * f[:, 1])
-
-
-@eqx.filter_jit
-def _relative_variance(
-    model: SaltModel,
-    curve: BandCurve,
-    lengths: tuple[int, int],
-    mjd: Float[Array, " epoch"],
-    z: Float[Array, ""],
-    t0: Float[Array, ""],
-    x1: Float[Array, ""],
-) -> tuple[Float[Array, " epoch"], Float[Array, ""]]:
-    band = band_errors(model.surfaces, model.errors, curve, z=z, lengths=lengths)
-    phase = (mjd - t0) / (1.0 + z)
-    weights = phase_weights(model.surfaces, phase)
-    variance = jax.vmap(lambda near, p: relative_variance(model.errors, band, near, p, x1))
-    return variance(weights, phase), band.color_dispersion

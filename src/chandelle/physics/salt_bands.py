@@ -21,14 +21,12 @@ import math
 from collections.abc import Iterable
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
 from chandelle.core.errors import InputError
 from chandelle.core.units import LN10_OVER_2P5
-from chandelle.physics.dust import DustLaw, extinction
 from chandelle.physics.photometry import support
 from chandelle.physics.salt_grid import SaltSurfaces, find_cell
 from chandelle.products.passband import Passband
@@ -170,47 +168,6 @@ def band_table(
 
     nodes = jnp.concatenate([cubic_block, edge_block, linear_block], axis=1)
     return BandTable(nodes=jnp.moveaxis(nodes, 0, -1), color_middle=middle)
-
-
-def target_tables(
-    surfaces: SaltSurfaces,
-    wave: Float[Array, "band sample"],
-    weight: Float[Array, "band sample"],
-    *,
-    z: Float[Array, ""],
-    mwebv: Float[Array, ""],
-    terms: int,
-    r_v: float = 3.1,
-    dust: DustLaw = "f99",
-) -> BandTable:
-    """Tables of all bands of one supernova, Milky Way dust included.
-
-    On a CPU map over supernovae with `jax.lax.map` rather than `jax.vmap`: the intermediate
-    arrays of one supernova stay in cache.
-
-    Parameters
-    ----------
-    surfaces : SaltSurfaces
-        The model.
-    wave, weight : Array, shape (band, sample)
-        From `photometry.stacked_samples` (then fluxes are in nJy).
-    z, mwebv : Array
-        Redshift and Milky Way color excess [mag].
-    terms : int
-        From `series_terms`.
-    r_v : float
-        Total to selective extinction.
-    dust : {"f99", "ccm89", "o94"}
-        Extinction law.
-
-    Returns
-    -------
-    BandTable
-        With a leading band axis.
-    """
-    dimming = extinction(wave, ebv=mwebv, r_v=r_v, law=dust)
-    dimmed = weight * jnp.exp(-LN10_OVER_2P5 * dimming)
-    return jax.vmap(lambda w, q: band_table(surfaces, w, q, z=z, terms=terms))(wave, dimmed)
 
 
 def _color_moments(
