@@ -185,7 +185,7 @@ def _draw_points(upper: figure, lower: figure, source: ColumnDataSource) -> None
         view = CDSView(filter=GroupFilter(column_name="survey", group=survey))
         drawn = []
         for plot, y in ((upper, "mu"), (lower, "residual")):
-            ends = {"x0": "z", "y0": f"{y}_low", "x1": "z", "y1": f"{y}_high"}
+            ends: dict[str, Any] = {"x0": "z", "y0": f"{y}_low", "x1": "z", "y1": f"{y}_high"}
             bars = plot.add_glyph(
                 source, Segment(**ends, line_color=mark.color, line_alpha=0.35), view=view
             )

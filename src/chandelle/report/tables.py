@@ -43,7 +43,7 @@ def posterior_table(posterior: Posterior, *, truth: Mapping[str, float] | None =
     truth = truth or {}
     head = ["parameter", "mean", "sd", "68 % from", "to", "best fit", "prior", "ESS", "R-hat"]
     rows: list[list[Cell]] = []
-    for index, row in posterior.summary().iterrows():
+    for index, row in posterior.summary().to_dict("index").items():
         name = str(index)
         best = float(posterior.best_fit.get(name, np.nan))
         prior = posterior.priors.get(name, "")
