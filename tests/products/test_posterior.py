@@ -52,6 +52,13 @@ def test_disk_and_back(posterior, tmp_path):
     assert again.priors == posterior.priors
 
 
+def test_parameters_keep_their_order(posterior, tmp_path):
+    names = ("w", "Om", "M", "alpha", "beta", "gamma", "x1_mean")
+    one = dict.fromkeys(names, posterior["Om"])
+    dataclasses.replace(posterior, draws=one).write(tmp_path / "post")
+    assert Posterior.read(tmp_path / "post").parameters == names
+
+
 def test_it_is_an_arviz_tree(posterior):
     tree = posterior.to_datatree()
     assert tree["posterior"]["Om"].dims == ("chain", "draw")

@@ -141,6 +141,7 @@ class Posterior:
             "product": "posterior",
             "version": _VERSION,
             "model": self.model,
+            "parameters": list(self.draws),
             "best_fit": dict(self.best_fit),
             "chi2": float(self.chi2),
             "n_data": self.n_data,
@@ -176,9 +177,9 @@ class Posterior:
             key: {str(name): array.values for name, array in tree[key].data_vars.items()}
             for key in ("posterior", "sample_stats")
         }
-        return cls(
-            draws=groups["posterior"], sample_stats=groups["sample_stats"], meta=meta, **facts
-        )
+        # A Zarr group lists its arrays in no order; the parameters keep theirs.
+        draws = {name: groups["posterior"][name] for name in facts.pop("parameters")}
+        return cls(draws=draws, sample_stats=groups["sample_stats"], meta=meta, **facts)
 
     def __repr__(self) -> str:
         head = f"Posterior of {self.model}: {self.n_data} supernovae, {self.status}"
