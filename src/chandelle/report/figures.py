@@ -19,11 +19,12 @@ from chandelle.report.style import (
     ACCENT,
     INK,
     LABELS,
+    Mark,
     dress,
+    marks_for,
     new_axes,
     redshift_axis,
     survey_label,
-    survey_marks,
 )
 
 _CORNER_LEVELS = (0.39346934, 0.86466472)
@@ -60,7 +61,11 @@ def split_axes(ax: Axes | None, *, figsize: tuple[float, float]) -> tuple[Axes, 
 
 
 def plot_diagram(
-    diagram: Diagram, *, posterior: Posterior | None = None, ax: Axes | None = None
+    diagram: Diagram,
+    *,
+    posterior: Posterior | None = None,
+    marks: Mapping[str, Mark] | None = None,
+    ax: Axes | None = None,
 ) -> tuple[Axes, Axes]:
     """Draw the Lemaitre (Hubble) diagram over its residuals.
 
@@ -70,6 +75,8 @@ def plot_diagram(
         One supernova or more.
     posterior : Posterior, optional
         Its best fit is drawn; without one that converged, flat LCDM with Om = 0.3, labelled so.
+    marks : mapping of str to Mark, optional
+        Look of each survey (`survey_marks`), to share it between figures.
     ax : Axes, optional
         Becomes the upper panel; its lower quarter goes to the residuals.
 
@@ -82,7 +89,7 @@ def plot_diagram(
     curve = curve_of(diagram, posterior)
     z, residual = diagram["z_hd"], diagram["mu"] - curve.at_sn
     surveys = diagram["survey"].astype(str)
-    for survey, mark in survey_marks(surveys).items():
+    for survey, mark in marks_for(surveys, marks).items():
         here = surveys == survey
         look = {"fmt": mark.matplotlib, "color": mark.color, "ms": 3.0, "mew": 0, "elinewidth": 0.6}
         label = f"{survey_label(survey)} ({here.sum()})"
@@ -104,7 +111,13 @@ def plot_diagram(
     return upper, lower
 
 
-def plot_parameter(fits: SaltFits, name: str = "x1", *, ax: Axes | None = None) -> Axes:
+def plot_parameter(
+    fits: SaltFits,
+    name: str = "x1",
+    *,
+    marks: Mapping[str, Mark] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw the distribution of a SALT parameter, stacked by survey; fits without answer stay out.
 
     Parameters
@@ -113,6 +126,8 @@ def plot_parameter(fits: SaltFits, name: str = "x1", *, ax: Axes | None = None) 
         The fits.
     name : str
         A column, "x1" or "c" most often.
+    marks : mapping of str to Mark, optional
+        Look of each survey (`survey_marks`), to share it between figures.
     ax : Axes, optional
         A new figure's when not given.
 
@@ -128,13 +143,13 @@ def plot_parameter(fits: SaltFits, name: str = "x1", *, ax: Axes | None = None) 
         low, high = np.quantile(values, (0.002, 0.998))
         margin = 0.05 * (high - low) + 1e-9
         edges = np.linspace(low - margin, high + margin, 31)
-        marks = survey_marks(surveys)
+        shown = marks_for(surveys, marks)
         ax.hist(
-            [np.clip(values[surveys == s], edges[0], edges[-1]) for s in marks],
+            [np.clip(values[surveys == s], edges[0], edges[-1]) for s in shown],
             bins=edges.tolist(),
             stacked=True,
-            color=[mark.color for mark in marks.values()],
-            label=[f"{survey_label(s)} ({(surveys == s).sum()})" for s in marks],
+            color=[mark.color for mark in shown.values()],
+            label=[f"{survey_label(s)} ({(surveys == s).sum()})" for s in shown],
             edgecolor="white",
             linewidth=0.5,
         )
@@ -149,7 +164,11 @@ def plot_parameter(fits: SaltFits, name: str = "x1", *, ax: Axes | None = None) 
 
 
 def plot_redshifts(
-    sample: Targets | SaltFits | Diagram, *, kept: NDArray | None = None, ax: Axes | None = None
+    sample: Targets | SaltFits | Diagram,
+    *,
+    kept: NDArray | None = None,
+    marks: Mapping[str, Mark] | None = None,
+    ax: Axes | None = None,
 ) -> Axes:
     """Draw N(z), stacked by survey; supernovae that were cut are pale.
 
@@ -159,6 +178,8 @@ def plot_redshifts(
         All supernovae.
     kept : array of bool, shape (sn,), optional
         Which were not cut; all when not given.
+    marks : mapping of str to Mark, optional
+        Look of each survey (`survey_marks`), to share it between figures.
     ax : Axes, optional
         A new figure's when not given.
 
@@ -172,15 +193,15 @@ def plot_redshifts(
     kept = np.ones(len(z), bool) if kept is None else kept
     good = np.isfinite(z) & (z > 0)
     if good.any():
-        marks = survey_marks(surveys[good])
-        groups = [(s, state) for state in (True, False) for s in marks]
+        shown = marks_for(surveys[good], marks)
+        groups = [(s, state) for state in (True, False) for s in shown]
         chosen = [good & (surveys == s) & (kept == state) for s, state in groups]
         edges = np.geomspace(z[good].min(), z[good].max() * (1 + 1e-9), 26)
         _, _, bars = ax.hist(
             [z[rows] for rows in chosen],
             bins=edges.tolist(),
             stacked=True,
-            color=[marks[s].color for s, _ in groups],
+            color=[shown[s].color for s, _ in groups],
             edgecolor="white",
             linewidth=0.5,
         )

@@ -1,5 +1,6 @@
 """The Lemaitre diagram of the page: hover names a supernova, a click chooses it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,10 +25,11 @@ from numpy.typing import NDArray
 from chandelle.products.diagram import Diagram
 from chandelle.products.saltfits import SaltFits
 from chandelle.report.residuals import Curve, bin_residuals
-from chandelle.report.style import GRID, INK, LABELS, survey_label, survey_marks
+from chandelle.report.style import GRID, INK, LABELS, Mark, marks_for, survey_label
 
 TOOLS = "box_zoom,pan,wheel_zoom,reset,save"
 """Tools of every figure of the page, the first one active."""
+_MANY = 300
 _REDSHIFT_TICKS = """
 const {start, end} = cb_data.range;
 const ticks = [];
@@ -93,7 +95,12 @@ def styled_figure(*, height: int, **settings: Any) -> figure:
 
 
 def diagram_figures(
-    diagram: Diagram, curve: Curve, *, fits: SaltFits | None, lightcurve_row: NDArray[np.int64]
+    diagram: Diagram,
+    curve: Curve,
+    *,
+    fits: SaltFits | None,
+    lightcurve_row: NDArray[np.int64],
+    marks: Mapping[str, Mark] | None = None,
 ) -> DiagramFigures:
     """Draw the interactive diagram and its residuals.
 
@@ -107,6 +114,8 @@ def diagram_figures(
         Give x1 and c to the hover.
     lightcurve_row : array of int, shape (sn,)
         Row of each supernova among the embedded light curves; -1 where it has none.
+    marks : mapping of str to Mark, optional
+        Look of each survey.
 
     Returns
     -------
@@ -131,11 +140,11 @@ def diagram_figures(
     lower.y_range = Range1d(start=-reach, end=reach)
     upper.line(curve.z, curve.mu, color=INK, line_width=1.6)
     lower.line(curve.z, np.zeros(len(curve.z)), color=INK, line_width=1.4)
-    _draw_points(upper, lower, source)
+    _draw_points(upper, lower, source, marks_for(diagram["survey"], marks))
     bins = bin_residuals(z, residual, diagram["mu_err"])
     low, high = bins.mean - bins.err, bins.mean + bins.err
     lower.segment(bins.z, low, bins.z, high, color=INK, line_width=1.6)
-    lower.scatter(bins.z, bins.mean, size=6, color=INK)
+    lower.scatter(bins.z, bins.mean, size=8, color=INK, line_color="white")
     return DiagramFigures(upper=upper, lower=lower, source=source)
 
 
@@ -177,17 +186,21 @@ def _salt_columns(diagram: Diagram, fits: SaltFits | None) -> dict[str, NDArray[
     return columns
 
 
-def _draw_points(upper: figure, lower: figure, source: ColumnDataSource) -> None:
+def _draw_points(
+    upper: figure, lower: figure, source: ColumnDataSource, marks: Mapping[str, Mark]
+) -> None:
     """Draw each survey in both panels; its legend entry hides it in both."""
     items, points = [], []
     surveys = [str(name) for name in source.data["survey"]]
-    for survey, mark in survey_marks(surveys).items():
+    alpha = 0.75 if len(surveys) < _MANY else 0.45
+    for name, mark in marks.items():
+        survey = survey_label(name)
         view = CDSView(filter=GroupFilter(column_name="survey", group=survey))
         drawn = []
         for plot, y in ((upper, "mu"), (lower, "residual")):
             ends: dict[str, Any] = {"x0": "z", "y0": f"{y}_low", "x1": "z", "y1": f"{y}_high"}
             bars = plot.add_glyph(
-                source, Segment(**ends, line_color=mark.color, line_alpha=0.35), view=view
+                source, Segment(**ends, line_color=mark.color, line_alpha=0.4 * alpha), view=view
             )
             look: dict[str, Any] = {
                 "x": "z",
@@ -196,7 +209,7 @@ def _draw_points(upper: figure, lower: figure, source: ColumnDataSource) -> None
                 "fill_color": mark.color,
             }
             dots = plot.add_glyph(
-                source, Scatter(**look, size=6, fill_alpha=0.75, line_color=None), view=view
+                source, Scatter(**look, size=6, fill_alpha=alpha, line_color=None), view=view
             )
             dots.selection_glyph = Scatter(**look, size=13, line_color=INK, line_width=2.0)
             dots.nonselection_glyph = None

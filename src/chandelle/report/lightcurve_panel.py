@@ -134,7 +134,7 @@ def _stars(packed: Packed, fits: SaltFits | None, in_diagram: dict[str, int]) ->
     return ColumnDataSource(
         data={
             "sn": names,
-            "facts": [_facts(fits, int(row)) for row in packed.row],
+            "facts": _all_facts(packed, fits),
             "origin": packed.origin,
             "start": packed.window[:, 0],
             "stop": packed.window[:, 1],
@@ -148,9 +148,18 @@ def _stars(packed: Packed, fits: SaltFits | None, in_diagram: dict[str, int]) ->
     )
 
 
-def _facts(fits: SaltFits | None, row: int) -> str:
-    if fits is None or row < 0:
-        return "no SALT fit"
+def _all_facts(packed: Packed, fits: SaltFits | None) -> list[str]:
+    """One line a supernova: its parameters, or why it has none."""
+    if fits is None:
+        return ["no SALT fit given"] * len(packed.names)
+    status = dict(zip(fits["sn"].tolist(), fits["status"].tolist(), strict=True))
+    return [
+        _facts(fits, int(row)) if row >= 0 else f"no SALT fit: {status.get(name, 'not fitted')}"
+        for name, row in zip(packed.names.tolist(), packed.row, strict=True)
+    ]
+
+
+def _facts(fits: SaltFits, row: int) -> str:
     x1, c = (f"{n} = {fits[n][row]:.2f} ± {fits[f'{n}_err'][row]:.2f}" for n in ("x1", "c"))
     mb = f"mB = {fits['mb'][row]:.3f} ± {fits['mb_err'][row]:.3f}"
     chi2 = f"χ² = {fits['chi2'][row]:.1f} for {fits['ndof'][row]} degrees of freedom"

@@ -110,7 +110,7 @@ def _sections(run: Run, plots: Plots) -> list[tuple[str, str, str]]:
         ("headline", "Result", sections.headline(run)),
         ("diagram", "Lemaitre diagram", sections.diagram(run, plots, boxes)),
         ("corner-plot", "Posterior", sections.corner(run)),
-        ("sample", "Sample", sections.sample(run)),
+        ("sample", "Sample", sections.sample(run, plots)),
         ("cuts", "Cut flow", sections.cuts(run)),
         ("worst", "Worst fits", sections.worst(run, plots)),
         ("truth", "Fitted against true", sections.truth(run)),

@@ -15,7 +15,7 @@ from chandelle.report.interactive import DiagramFigures, diagram_figures
 from chandelle.report.lightcurve_panel import panel_figures
 from chandelle.report.model import band_waves, salt_curves
 from chandelle.report.residuals import Curve, curve_of
-from chandelle.report.style import band_marks
+from chandelle.report.style import Mark, band_marks, survey_marks
 
 N_WORST = 15
 """Rows of the table of worst fits; their light curves are always embedded."""
@@ -29,6 +29,8 @@ class Plots:
     ----------
     figures : dict of str to figure
         Keys among diagram, residuals, flux, pull.
+    marks : dict of str to Mark
+        Look of each survey.
     curve : Curve or None
         Through the diagram.
     packed : Packed or None
@@ -38,6 +40,7 @@ class Plots:
     """
 
     figures: Mapping[str, figure]
+    marks: Mapping[str, Mark]
     curve: Curve | None
     packed: Packed | None
     first: int
@@ -75,18 +78,20 @@ def make_plots(
         if fits is not None and model_curve is None:
             model_curve = salt_curves(fits, lightcurves.passbands)
         packed = pack(lightcurves, fits, model_curve=model_curve, names=names)
+    everyone = lightcurves.targets if lightcurves is not None else fits or diagram
+    marks = {} if everyone is None else survey_marks(everyone["survey"])
     if diagram is not None:
         curve = curve_of(diagram, posterior)
         rows = {} if packed is None else {n: i for i, n in enumerate(packed.names.tolist())}
         at = np.asarray([rows.get(name, -1) for name in diagram["sn"].tolist()])
-        drawn = diagram_figures(diagram, curve, fits=fits, lightcurve_row=at)
+        drawn = diagram_figures(diagram, curve, fits=fits, lightcurve_row=at, marks=marks)
         figures |= {"diagram": drawn.upper, "residuals": drawn.lower}
     if packed is not None and lightcurves is not None:
-        marks = band_marks(band_waves(packed.bands, lightcurves.passbands))
-        panel = panel_figures(packed, fits=fits, marks=marks, diagram=drawn)
+        bands = band_marks(band_waves(packed.bands, lightcurves.passbands))
+        panel = panel_figures(packed, fits=fits, marks=bands, diagram=drawn)
         figures |= {"flux": panel.flux, "pull": panel.pull}
         first = _first(packed, drawn)
-    return Plots(figures=figures, curve=curve, packed=packed, first=first)
+    return Plots(figures=figures, marks=marks, curve=curve, packed=packed, first=first)
 
 
 def chosen_names(
@@ -121,9 +126,11 @@ def chosen_names(
 
 
 def _first(packed: Packed, drawn: DiagramFigures | None) -> int:
-    """The supernova with most epochs, among those fitted and in the diagram if there are any."""
-    count = np.diff(packed.first_epoch)
-    score = count + 1_000_000 * (packed.row >= 0)
+    """The best measured supernova, of those fitted and in the diagram if there are any."""
+    signal = np.append(np.cumsum(np.square(packed.flux / packed.flux_err)), 0.0)
+    ends = packed.first_epoch.astype(int) - 1
+    score = np.diff(signal[ends])
+    rank = 1 + (packed.row >= 0).astype(int)
     if drawn is not None:
-        score = score + 2_000_000 * np.isin(packed.names, drawn.source.data["sn"])
-    return int(np.argmax(score))
+        rank = rank + np.isin(packed.names, list(drawn.source.data["sn"]))
+    return int(np.lexsort((score, rank))[-1])

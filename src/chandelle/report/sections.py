@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from chandelle.physics.distance import free_parameters
 from chandelle.report import figures, tables
 from chandelle.report.markup import absent, image, note, text
 from chandelle.report.plots import N_WORST, Plots
@@ -18,6 +19,12 @@ _MAX_CORNER = 9
 def headline(run: Run) -> str:
     """Numbers to remember, and the posterior's table."""
     facts: dict[str, str] = {}
+    if run.posterior is not None and run.posterior.status == "ok":
+        rows = run.posterior.summary().to_dict("index")
+        for name in free_parameters(run.posterior.model):
+            if name in rows:
+                value = f"{rows[name]['mean']:.3f} ± {rows[name]['sd']:.3f}"
+                facts[f"{name} ({run.posterior.model})"] = value
     if run.lightcurves is not None:
         facts["targets"] = str(len(run.lightcurves.targets))
         facts["epochs"] = f"{len(run.lightcurves):,}"
@@ -26,12 +33,6 @@ def headline(run: Run) -> str:
     if run.diagram is not None:
         facts["in the diagram"] = str(len(run.diagram))
         facts["origin"] = run.diagram.meta.origin or "unknown"
-    if run.posterior is not None and run.posterior.status == "ok":
-        name = run.posterior.parameters[0]
-        row = run.posterior.summary().loc[name]
-        facts[f"{name}, {run.posterior.model}"] = f"{row['mean']:.3f} ± {row['sd']:.3f}"
-        if run.diagram is not None and tables.chi2_name(run.posterior) == "χ²":
-            facts["χ² / supernovae"] = f"{run.posterior.chi2:.1f} / {run.posterior.n_data}"
     items = "".join(f"<div><dt>{text(k)}</dt><dd>{text(v)}</dd></div>" for k, v in facts.items())
     cards = f'<dl class="facts">{items}</dl>\n'
     if run.posterior is None:
@@ -84,13 +85,13 @@ def corner(run: Run) -> str:
         return absent("Corner plot", "posterior=", "what chandelle.fit_cosmology returns")
     if posterior.status != "ok":
         return note("No corner plot: the chains did not converge, their contours mean nothing.")
-    names = [n for n in posterior.parameters if np.ptp(posterior[n]) > 0]
+    names = [n for n in tables.ordered(posterior) if np.ptp(posterior[n]) > 0]
     main = [n for n in names if not n.startswith(("x1_", "c_"))]
     names = (names if len(names) <= _MAX_CORNER else main)[:_MAX_CORNER]
     size = 1.75 * len(names) + 0.6
     canvas = Figure(figsize=(size, size))
     figures.plot_corner(posterior, names=names, truth=run.true_parameters or None, figure=canvas)
-    words = "Contours: 1 and 2 sigma (39 and 86 % of the mass). Dashed: 68 % interval."
+    words = "Contours: 1 and 2 sigma (39 and 86 % of the mass). Dashed: 16, 50 and 84 % quantiles."
     words += " Orange: truth." if run.true_parameters else ""
     kind = "png" if len(names) > _PNG_ABOVE else "svg"
     return image(
@@ -98,13 +99,13 @@ def corner(run: Run) -> str:
     )
 
 
-def sample(run: Run) -> str:
+def sample(run: Run, plots: Plots) -> str:
     """Distributions of x1, c, redshift and of the residuals' pulls."""
     pictures = []
     if run.fits is not None:
         for name in ("x1", "c"):
             canvas, ax = _canvas()
-            figures.plot_parameter(run.fits, name, ax=ax)
+            figures.plot_parameter(run.fits, name, marks=plots.marks, ax=ax)
             pictures.append(image(canvas, alt=f"Distribution of {name}"))
     else:
         pictures.append(absent("x1 and c", "fits=", "what chandelle.fit_salt returns"))
@@ -114,7 +115,7 @@ def sample(run: Run) -> str:
         if run.diagram is not None:
             kept = np.isin(everyone["sn"].astype(str), run.diagram["sn"].astype(str))
         canvas, ax = _canvas()
-        figures.plot_redshifts(everyone, kept=kept, ax=ax)
+        figures.plot_redshifts(everyone, kept=kept, marks=plots.marks, ax=ax)
         pictures.append(image(canvas, alt="Number of supernovae by redshift and survey"))
     if run.diagram is not None:
         canvas, ax = _canvas()
@@ -138,7 +139,8 @@ def worst(run: Run, plots: Plots) -> str:
     if run.fits is None:
         return absent("Worst fits", "fits=", "what chandelle.fit_salt returns")
     names = set() if plots.packed is None else set(plots.packed.names.tolist())
-    return tables.worst_fits_table(run.fits, clickable=names, n_rows=N_WORST)
+    failed = tables.failed_fits_table(run.fits, clickable=names, n_rows=N_WORST)
+    return tables.worst_fits_table(run.fits, clickable=names, n_rows=N_WORST) + failed
 
 
 def truth(run: Run) -> str:

@@ -88,6 +88,29 @@ def survey_marks(surveys: Sequence[str] | np.ndarray) -> dict[str, Mark]:
     return marks
 
 
+def marks_for(
+    surveys: Sequence[str] | np.ndarray, marks: Mapping[str, Mark] | None
+) -> dict[str, Mark]:
+    """Marks of the surveys that occur: those given, so that several figures agree, or new ones.
+
+    Parameters
+    ----------
+    surveys : sequence of str
+        The survey of each supernova.
+    marks : mapping of str to Mark, optional
+        Of all surveys.
+
+    Returns
+    -------
+    dict of str to Mark
+        In the order of `marks`.
+    """
+    present = set(np.asarray(surveys, dtype=str).tolist())
+    if marks is None or not present <= set(marks):
+        return survey_marks(surveys)
+    return {name: mark for name, mark in marks.items() if name in present}
+
+
 def band_marks(mean_waves: Mapping[str, float]) -> dict[str, Mark]:
     """Give each band a color after its wavelength; bands of one color differ in their markers.
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from chandelle.core.flags import describe
 from chandelle.core.provenance import versions
+from chandelle.physics.distance import free_parameters
 from chandelle.products.diagram import Diagram
 from chandelle.products.lightcurves import LightCurves
 from chandelle.products.posterior import Posterior
@@ -17,6 +18,7 @@ from chandelle.report.cutflow import cut_flow, rejected_epochs
 from chandelle.report.markup import Cell, Name, note, number, table, text
 
 _TRUE_COLUMNS = ("t0", "x0", "mb", "x1", "c")
+_STANDARDIZATION = ("M", "alpha", "beta", "gamma", "sigma_int")
 _LONG = 400
 
 
@@ -43,8 +45,9 @@ def posterior_table(posterior: Posterior, *, truth: Mapping[str, float] | None =
     truth = truth or {}
     head = ["parameter", "mean", "sd", "68 % from", "to", "best fit", "prior", "ESS", "R-hat"]
     rows: list[list[Cell]] = []
-    for index, row in posterior.summary().to_dict("index").items():
-        name = str(index)
+    summary = posterior.summary().to_dict("index")
+    for name in ordered(posterior):
+        row = summary[name]
         best = float(posterior.best_fit.get(name, np.nan))
         prior = posterior.priors.get(name, "")
         values = [float(row[key]) for key in ("mean", "sd", "lo68", "hi68")]
@@ -60,6 +63,24 @@ def posterior_table(posterior: Posterior, *, truth: Mapping[str, float] | None =
         f"{posterior.chi2:.2f} at the best fit (highest likelihood). ESS: effective sample size."
     )
     return table(head, rows, caption=caption)
+
+
+def ordered(posterior: Posterior) -> list[str]:
+    """Parameters in the order of reading: cosmology, standardization, populations.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        The posterior; a file does not keep the order.
+
+    Returns
+    -------
+    list of str
+        All of them.
+    """
+    first = [*free_parameters(posterior.model), *_STANDARDIZATION]
+    rest = sorted(set(posterior.parameters) - set(first))
+    return [name for name in first if name in posterior.draws] + rest
 
 
 def chi2_name(posterior: Posterior) -> str:
@@ -97,7 +118,7 @@ def cut_flow_table(
         [step.step, step.reason, step.lost if step.lost else "", step.left]
         for step in cut_flow(lightcurves, fits, diagram)
     ]
-    parts = [table(["step", "reason", "left out", "left"], rows, caption="Supernovae.")]
+    parts = [table(["step", "reason", "supernovae left out", "left"], rows)]
     if lightcurves is not None:
         total = f"{len(lightcurves)} epochs kept."
         epochs = rejected_epochs(lightcurves)
@@ -146,6 +167,37 @@ def worst_fits_table(fits: SaltFits, *, clickable: set[str], n_rows: int = 15) -
     median = float(np.median(ratio))
     caption = f"Median χ² / ndof of all fits: {median:.2f}."
     return table(head, body, caption=caption, digits=2)
+
+
+def failed_fits_table(fits: SaltFits, *, clickable: set[str], n_rows: int = 15) -> str:
+    """List fits without an answer.
+
+    Parameters
+    ----------
+    fits : SaltFits
+        The fits.
+    clickable : set of str
+        Names whose light curve is in the page.
+    n_rows : int
+        How many.
+
+    Returns
+    -------
+    str
+        HTML; empty where all have an answer.
+    """
+    rows = np.flatnonzero(~fits.is_ok)
+    body = [
+        [
+            Name(str(fits["sn"][i]), str(fits["sn"][i]) in clickable),
+            str(fits["survey"][i]),
+            f"{fits['z'][i]:.4f}",
+            str(fits["status"][i]),
+        ]
+        for i in rows[:n_rows]
+    ]
+    caption = f"Fits without an answer: {len(rows)}, the first {len(body)} of them shown."
+    return table(["supernova", "survey", "z", "status"], body, caption=caption) if body else ""
 
 
 def truth_table(fits: SaltFits, truth: pa.Table) -> str:
