@@ -12,6 +12,7 @@ EDM_TOLERANCE = 1e-10
 _DAMPING_START = 1e-3
 _DAMPING_FINAL = 1e-3
 _DAMPING_MAX = 1e12
+_CRAWL = 1e-6
 
 
 class Quadratic(eqx.Module):
@@ -30,8 +31,8 @@ class Quadratic(eqx.Module):
 class Minimum(eqx.Module):
     """Where the descent stopped.
 
-    `edm` is the decrease of the function that a further step promises; `is_stalled` says that no
-    step however small was a decrease (a jump of the function), `at_bound` which parameters stand
+    `edm` is the decrease of the function that a further step promises; `is_stalled` says that only
+    vanishing steps were a decrease (the minimum stands at a jump of the function), `at_bound` which parameters stand
     at a bound, `n_steps` counts evaluations.
     """
 
@@ -51,6 +52,7 @@ class _State(eqx.Module):
     edm: Float[Array, ""]
     damping: Float[Array, ""]
     n_steps: Int[Array, ""]
+    is_stalled: Bool[Array, ""]
     is_done: Bool[Array, ""]
 
 
@@ -135,6 +137,7 @@ def minimize(
         edm=infinity,
         damping=jnp.asarray(10.0 * _DAMPING_START, dtype=start.dtype),
         n_steps=jnp.asarray(0),
+        is_stalled=jnp.asarray(False),
         is_done=jnp.asarray(False),
     )
 
@@ -148,6 +151,8 @@ def minimize(
         damping = jnp.maximum(damping, 1e-15)
         step, edm = _plan(params, at, low, high, damping)
         is_there = (edm < EDM_TOLERANCE) & (damping < _DAMPING_FINAL)
+        is_crawling = is_better & (damping > 100.0) & (state.at.value - there.value < _CRAWL)
+        is_stalled = is_crawling | (damping > _DAMPING_MAX)
         moved = _State(
             params=params,
             at=at,
@@ -155,7 +160,8 @@ def minimize(
             edm=edm,
             damping=damping,
             n_steps=state.n_steps + 1,
-            is_done=is_there | (damping > _DAMPING_MAX),
+            is_stalled=is_stalled & ~is_there,
+            is_done=is_there | is_stalled,
         )
         return jax.tree.map(lambda new, old: jnp.where(state.is_done, old, new), moved, state)
 
@@ -163,13 +169,12 @@ def minimize(
         return ~state.is_done & (state.n_steps < max_steps)
 
     end = jax.lax.while_loop(is_going, advance, state)
-    is_stalled = (end.damping > _DAMPING_MAX) & jnp.isfinite(end.at.value)
     return Minimum(
         params=end.params,
         at=end.at,
         edm=end.edm,
         n_steps=end.n_steps,
         is_converged=end.is_done & jnp.isfinite(end.at.value),
-        is_stalled=is_stalled,
+        is_stalled=end.is_stalled,
         at_bound=_held(end.params, end.at.gradient, low, high),
     )

@@ -23,6 +23,7 @@ AT_REST_SIGMA = 0.01
 MAX_STEPS = 100
 RACE_STEPS = 10
 """Evaluations given to each start before the best one goes on alone."""
+PHASE_MARGIN = 5.0
 SAME_MINIMUM_DAYS = 0.1
 TWO_MINIMA_CHI2 = 4.0
 _SHRINKING_ROUND = 6
@@ -186,14 +187,23 @@ def _descend(
 
 
 def first_fit(
-    model: SaltModel, tables: BandTable, epochs: Epochs
-) -> tuple[Answer, NDArray[np.bool_]]:
+    model: SaltModel,
+    tables: BandTable,
+    epochs: Epochs,
+    *,
+    phase_range: tuple[float, float] | None,
+) -> tuple[Answer, NDArray[np.bool_], NDArray[np.bool_]]:
     """Fit without model covariance: a short race of the starts, then the winner to the end.
+
+    Starts are compared by how much of the chi2 of an empty model they explain, each over the epochs
+    within `phase_range`, and a margin for its change, of its own time of maximum.
 
     Parameters
     ----------
     model, tables, epochs
         Model, band tables and data of the lanes.
+    phase_range : (float, float), optional
+        Rest-frame days about maximum.
 
     Returns
     -------
@@ -201,21 +211,25 @@ def first_fit(
         One a lane.
     has_rival : NDArray, shape (lane,)
         Whether another minimum lies within chi2 + 4.
+    used : NDArray, shape (lane, obs)
+        Epochs in the fit.
     """
     starts, is_start = (np.asarray(a) for a in scan_starts(model, tables, epochs))
-    raced = [
-        _descend(model, tables, None, epochs, starts[:, k], RACE_STEPS)
-        for k in range(starts.shape[1])
-        if k == 0 or is_start[:, k].any()
-    ]
+    raced = []
+    for k in range(starts.shape[1]):
+        if k == 0 or is_start[:, k].any():
+            near = _in_phase(epochs, starts[:, k], phase_range, margin=PHASE_MARGIN)
+            masked = _masked(epochs, near)
+            raced.append(_descend(model, tables, None, masked, starts[:, k], RACE_STEPS))
     params = np.stack([answer.params for answer in raced])
     is_usable = is_start[:, : len(raced)].T & (params[:, :, 1] > 0)
-    chi2 = np.where(is_usable, np.stack([answer.chi2 for answer in raced]), np.inf)
-    best = params[np.argmin(chi2, axis=0), np.arange(params.shape[1])]
-    answer = _descend(model, tables, None, epochs, best, MAX_STEPS)
+    gain = np.where(is_usable, np.stack([a.chi2_empty - a.chi2 for a in raced]), -np.inf)
+    best = params[np.argmax(gain, axis=0), np.arange(params.shape[1])]
+    used = _in_phase(epochs, best, phase_range, margin=PHASE_MARGIN)
+    answer = _descend(model, tables, None, _masked(epochs, used), best, MAX_STEPS)
     is_apart = np.abs(params[:, :, 0] - answer.params[None, :, 0]) > SAME_MINIMUM_DAYS
-    has_rival = (is_apart & (chi2 < answer.chi2[None] + TWO_MINIMA_CHI2)).any(axis=0)
-    return answer, has_rival
+    is_close = gain > (answer.chi2_empty - answer.chi2)[None] - TWO_MINIMA_CHI2
+    return answer, (is_apart & is_close).any(axis=0), used
 
 
 def fit_batch(
@@ -249,8 +263,7 @@ def fit_batch(
     """
     tables = batch_tables(model, bands, batch, z=z, mwebv=mwebv, settings=settings)
     epochs = batch_epochs(model, batch, z=z, c_max=settings.c_max)
-    answer, has_rival = first_fit(model, tables, epochs)
-    used = batch.ivar > 0
+    answer, has_rival, used = first_fit(model, tables, epochs, phase_range=settings.phase_range)
     n_rounds = np.zeros(len(used), np.int64)
     at_rest = np.full(len(used), not settings.model_cov)
     errors = None
@@ -258,7 +271,7 @@ def fit_batch(
         passband = jnp.asarray(batch.passband)
         errors = make_errors(model, bands.curve, bands.lengths, passband, epochs.z)
     for turn in range(MAX_ROUNDS):
-        wanted = _in_phase(batch, z, answer, settings.phase_range)
+        wanted = _in_phase(epochs, answer.params, settings.phase_range)
         if turn >= _SHRINKING_ROUND:
             wanted &= used
         is_fit = answer.is_converged & (answer.params[:, 1] > 0)
@@ -266,14 +279,13 @@ def fit_batch(
         if not again.any():
             break
         used = np.where(again[:, None], wanted, used)
-        masked = eqx.tree_at(lambda e: e.ivar, epochs, jnp.asarray(batch.ivar * used))
-        new = _descend(model, tables, errors, masked, answer.params, MAX_STEPS)
+        new = _descend(model, tables, errors, _masked(epochs, used), answer.params, MAX_STEPS)
         moved = _moved(new, answer)
         answer = _choose(again, new, answer)
         n_rounds += again
         at_rest = np.where(again, (moved < AT_REST_SIGMA) | (not settings.model_cov), at_rest)
     else:
-        wanted = _in_phase(batch, z, answer, settings.phase_range) & used
+        wanted = _in_phase(epochs, answer.params, settings.phase_range) & used
         at_rest &= (wanted == used).all(axis=1)
     return BatchResult(
         answer=answer, has_rival=has_rival, used=used, n_rounds=n_rounds, is_at_rest=at_rest
@@ -281,13 +293,22 @@ def fit_batch(
 
 
 def _in_phase(
-    batch: Batch, z: NDArray, answer: Answer, phase_range: tuple[float, float] | None
+    epochs: Epochs,
+    params: NDArray[np.float64],
+    phase_range: tuple[float, float] | None,
+    *,
+    margin: float = 0.0,
 ) -> NDArray[np.bool_]:
-    real = batch.ivar > 0
+    """Epochs of each lane that lie within a range of phases about an answer."""
+    real = np.asarray(epochs.ivar) > 0
     if phase_range is None:
         return real
-    phase = (batch.mjd - answer.params[:, :1]) / (1 + z[batch.target][:, None])
-    return real & (phase > phase_range[0]) & (phase < phase_range[1])
+    phase = (np.asarray(epochs.mjd) - params[:, :1]) / (1 + np.asarray(epochs.z)[:, None])
+    return real & (phase > phase_range[0] - margin) & (phase < phase_range[1] + margin)
+
+
+def _masked(epochs: Epochs, used: NDArray[np.bool_]) -> Epochs:
+    return eqx.tree_at(lambda e: e.ivar, epochs, epochs.ivar * jnp.asarray(used, dtype=float))
 
 
 def _moved(new: Answer, old: Answer) -> NDArray[np.float64]:
