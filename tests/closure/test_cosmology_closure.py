@@ -48,10 +48,12 @@ def pulls_of(n_samples: int) -> dict[str, np.ndarray]:
         for name, values in posterior.draws.items():
             pulls[name][i] = (values.mean() - TRUTH[name]) / values.std(ddof=1)
     wall = time.perf_counter() - start
-    print(f"\n{n_samples} samples of {2 * N_USED} supernovae: {wall:.1f} s")
+    lines = [f"{n_samples} samples of {2 * N_USED} supernovae: {wall:.1f} s"]
     for name, values in pulls.items():
         error = 1 / np.sqrt(n_samples)
-        print(f"{name:10s} mean {values.mean():+.3f} +- {error:.3f}, std {values.std(ddof=1):.3f}")
+        spread = f"std {values.std(ddof=1):.3f}"
+        lines.append(f"{name:10s} mean {values.mean():+.3f} +- {error:.3f}, {spread}")
+    print("\n" + "\n".join(lines))  # noqa: T201
     return pulls
 
 

@@ -1,0 +1,134 @@
+"""Standardization: coefficients, covariance, rejects, and that no cosmology is assumed."""
+
+import logging
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from chandelle.core.errors import InputError
+from chandelle.core.flags import Flag
+from chandelle.core.rng import key_for
+from chandelle.physics.distance import Cosmology
+from chandelle.products.product import Meta
+from chandelle.products.saltfits import SaltFits
+from chandelle.simulate.saltfits import TRUE_POPULATION, TRUE_TRIPP, simulate_salt_fits
+from chandelle.standardization import standardize
+from chandelle.standardization.likelihood import distance_knots, hat_functions
+
+N = 1500
+
+
+def simulate(cosmology=None) -> SaltFits:
+    z = np.concatenate([np.geomspace(0.015, 0.1, N // 2), np.linspace(0.1, 0.9, N // 2)])
+    return simulate_salt_fits(z, key=key_for(3, "standardize"), cosmology=cosmology)
+
+
+@pytest.fixture(scope="module")
+def fits() -> SaltFits:
+    return simulate()
+
+
+@pytest.fixture(scope="module")
+def dia(fits):
+    return standardize(fits)
+
+
+def coefficients(diagram) -> dict:
+    return diagram.meta.provenance["standardization"]["coefficients"]
+
+
+def test_coefficients_recover_the_truth(dia):
+    truth = {**TRUE_TRIPP, **TRUE_POPULATION}
+    for name, found in coefficients(dia).items():
+        assert abs(found["value"] - truth[name]) < 5 * found["err"], name
+        assert 0 < found["err"] < 0.1
+    # A bias of beta by errors in variables would be 4 % at z = 0.5: five times this error.
+    assert coefficients(dia)["beta"]["err"] < 0.06
+
+
+def test_distances_scatter_about_the_truth_as_their_errors_say(fits, dia):
+    row = {name: i for i, name in enumerate(fits["sn"])}
+    mu_true = fits["mu_true"][[row[name] for name in dia["sn"]]]
+    residual = dia["mu"] - mu_true
+    # M and the coefficients take up four degrees of freedom.
+    residual = residual - residual @ dia.covariance.factorize().solve(np.ones(len(dia))) / np.sum(
+        np.asarray(dia.covariance.factorize().solve(np.ones(len(dia))))
+    )
+    chi2 = float(residual @ dia.covariance.factorize().solve(residual))
+    n = len(dia)
+    assert chi2 / n == pytest.approx(1, abs=5 * np.sqrt(2 / n))
+    for low, high in ((0, 0.1), (0.1, 1)):
+        part = (dia["z_hd"] > low) & (dia["z_hd"] <= high)
+        pull = residual[part] / dia["mu_err"][part]
+        assert pull.std() == pytest.approx(1, abs=5 / np.sqrt(2 * part.sum()))
+        # Large errors pull mu low or high where the population is left out.
+        wide = part & (dia["mu_err"] > np.median(dia["mu_err"][part]))
+        mean = np.average(residual[wide], weights=dia["mu_err"][wide] ** -2)
+        assert abs(mean) < 5 / np.sqrt(np.sum(dia["mu_err"][wide] ** -2.0))
+
+
+def test_no_cosmology_is_assumed(dia):
+    """In a universe without dark energy the coefficients stay (same noise)."""
+    other = coefficients(standardize(simulate(Cosmology(Om=0.9))))
+    for name, found in coefficients(dia).items():
+        assert abs(other[name]["value"] - found["value"]) < 0.1 * found["err"], name
+
+
+def test_low_rank_modes_are_the_joint_error_of_the_coefficients(dia):
+    assert dia.covariance.rank == 3
+    found = coefficients(dia)
+    x1 = dia["x1"] - np.average(dia["x1"], weights=1 / dia.covariance.diagonal)
+    projected = x1 @ dia.covariance.factor / (x1 @ x1)
+    assert np.sqrt(projected @ projected) == pytest.approx(found["alpha"]["err"], rel=0.1)
+
+
+def test_rejects_are_counted_logged_and_kept(fits, caplog):
+    columns = {name: fits[name][:300].copy() for name in fits.table.column_names}
+    columns["status"] = columns["status"].astype(object)
+    columns["status"][:3] = "too_few_points"
+    columns["mb"][3] = np.nan
+    columns["x1"][4] = 5.0
+    meta = Meta(origin="real", blinding="blinded")
+    part = SaltFits.from_columns(columns, meta=meta)
+    with caplog.at_level(logging.INFO, "chandelle.standardization"):
+        out = standardize(part, cuts={"c_min": -1.0, "c_max": 1.0, "z_min": 0.005})
+    facts = out.meta.provenance["standardization"]
+    assert facts["rejected"]["too_few_points"] == 3
+    assert facts["rejected"]["not finite"] == 1
+    assert facts["n_used"] + sum(facts["rejected"].values()) == facts["n_in"] == 300
+    assert f"300 in, {len(out)} used" in caplog.text
+    assert "3 too_few_points" in caplog.text
+    assert out.meta.origin == "real"
+    assert out.meta.blinding == "blinded"
+
+
+def test_unknown_hosts_are_flagged_and_without_any_there_is_no_step(fits):
+    few = simulate_salt_fits(np.linspace(0.02, 0.6, 200), key=key_for(1, "h"), known_host=0.0)
+    out = standardize(few)
+    assert "gamma" not in coefficients(out)
+    assert np.all(out.flags & Flag.HOST_UNKNOWN)
+    assert np.all(out["p_high"] == 0.5)
+
+
+def test_order_of_the_supernovae_is_irrelevant(fits, dia):
+    rows = np.random.default_rng(0).permutation(len(fits))
+    shuffled = standardize(SaltFits(table=fits.table.take(pa.array(rows)), meta=fits.meta))
+    mine = dict(zip(dia["sn"], dia["mu"], strict=True))
+    other = dict(zip(shuffled["sn"], shuffled["mu"], strict=True))
+    assert mine.keys() == other.keys()
+    assert max(abs(mine[name] - other[name]) for name in mine) < 1e-7
+
+
+def test_unknown_setting_is_refused(fits):
+    with pytest.raises(InputError, match="known settings"):
+        standardize(fits, x1_max=2)
+
+
+def test_knots_cover_the_sample_and_hats_interpolate():
+    z = np.concatenate([np.linspace(0.02, 0.1, 50), [0.9, 1.0, 1.1]])
+    knots = distance_knots(z)
+    hats = hat_functions(np.log(z), knots)
+    assert hats[:, 1:-1].sum(axis=0).min() >= 3
+    np.testing.assert_allclose(hats.sum(axis=1), 1)
+    np.testing.assert_allclose(hats @ (2 + 3 * knots), 2 + 3 * np.log(z), rtol=1e-12)
