@@ -5,13 +5,14 @@ Progress is drawn on a terminal only, so a log file or a pipe stays clean.
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
 from rich.console import Console
 from rich.logging import RichHandler
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 _log = logging.getLogger(__name__)
 _out: ContextVar[Console] = ContextVar("out")
@@ -40,26 +41,28 @@ def complain(text: str) -> None:
 
 
 @dataclass(slots=True)
-class Clock:
-    """What a step took; set when it ends."""
+class Step:
+    """A step that runs: tell it how far it is; when it ends it knows what it took."""
 
+    show: Callable[[int, int], None]
     wall_s: float = 0.0
     cpu_s: float = 0.0
 
 
 @contextmanager
-def step(what: str) -> Iterator[Clock]:
-    """Show on a terminal that something runs; log how long it took when it is done."""
-    console = Console(stderr=True, highlight=False, quiet=_is_quiet())
-    clock, wall, cpu = Clock(), time.perf_counter(), time.process_time()
-    if console.is_terminal:
-        with console.status(f"{what} ..."):
-            yield clock
-    else:
-        yield clock
-    clock.wall_s, clock.cpu_s = time.perf_counter() - wall, time.process_time() - cpu
-    facts = {"wall_s": clock.wall_s, "cpu_s": clock.cpu_s}
-    _log.info("%s: %.1f s, %.1f s of CPU", what, clock.wall_s, clock.cpu_s, extra=facts)
+def step(what: str) -> Iterator[Step]:
+    """Show on a terminal that something runs and how far it is; log what it took."""
+    console = Console(stderr=True, highlight=False)
+    is_shown = console.is_terminal and not _is_quiet()
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    wall, cpu = time.perf_counter(), time.process_time()
+    with Progress(*columns, console=console, transient=True, disable=not is_shown) as progress:
+        task = progress.add_task(what, total=None)
+        running = Step(lambda done, total: progress.update(task, completed=done, total=total))
+        yield running
+    running.wall_s, running.cpu_s = time.perf_counter() - wall, time.process_time() - cpu
+    facts = {"wall_s": running.wall_s, "cpu_s": running.cpu_s}
+    _log.info("%s: %.1f s, %.1f s of CPU", what, running.wall_s, running.cpu_s, extra=facts)
 
 
 def _is_quiet() -> bool:

@@ -56,8 +56,8 @@ def fit_lightcurves(
     gathered, failures = gather_lightcurves(files, kcor=kcor, targets=targets, origin=origin)
     for failure in failures:
         complain(failure)
-    with step(f"fit {len(gathered.targets)} supernovae"):
-        fits = fit_salt(gathered, model=model, model_cov=model_cov)
+    with step(f"fit {len(gathered.targets)} supernovae") as running:
+        fits = fit_salt(gathered, model=model, model_cov=model_cov, progress=running.show)
     fits.write(output)
     if lightcurves is not None:
         gathered.write(lightcurves)

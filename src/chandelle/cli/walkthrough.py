@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from chandelle.cli.console import say, step
+from chandelle.cli.console import Step, say, step
 from chandelle.core.atomic import atomic_file
 from chandelle.core.provenance import versions
 from chandelle.cosmology.stage import fit_cosmology
@@ -48,11 +48,11 @@ class Comparison:
 
 
 @contextmanager
-def _told(what: str) -> Iterator[None]:
+def _told(what: str) -> Iterator[Step]:
     """Run one step and say what it took."""
-    with step(what) as clock:
-        yield
-    say(f"{what:34} {clock.wall_s:6.1f} s")
+    with step(what) as running:
+        yield running
+    say(f"{what:34} {running.wall_s:6.1f} s")
 
 
 def run_chain(directory: Path, *, seed: int, n_low: int, n_high: int) -> Chain:
@@ -78,8 +78,8 @@ def run_chain(directory: Path, *, seed: int, n_low: int, n_high: int) -> Chain:
     with _told(f"simulate {n_low + n_high} light curves"):
         survey = simulate_lightcurves(seed=seed, n_low=n_low, n_high=n_high)
         survey.write(directory)
-    with _told("fit SALT"):
-        fits = fit_salt(survey.lightcurves, model="salt3-f22", model_cov=False)
+    with _told("fit SALT") as running:
+        fits = fit_salt(survey.lightcurves, model_cov=False, progress=running.show)
         fits.write(directory / "saltfits" / "fits.parquet")
     with _told("standardize"):
         standardize(fits).write(directory / "diagram")

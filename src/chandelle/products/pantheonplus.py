@@ -21,7 +21,11 @@ _ROUNDING = 1e-7
 
 
 def read_pantheonplus(
-    folder: str | Path, *, z_hd_min: float = 0.01, drop_calibrators: bool = True
+    release: str | Path,
+    *,
+    covariance: str | Path | None = None,
+    z_hd_min: float = 0.01,
+    drop_calibrators: bool = True,
 ) -> Diagram:
     """Read the released table and its statistical and systematic covariance.
 
@@ -31,8 +35,11 @@ def read_pantheonplus(
 
     Parameters
     ----------
-    folder : path
-        With ``Pantheon+SH0ES.dat`` and ``Pantheon+SH0ES_STAT+SYS.cov`` (or ``.cov.gz``).
+    release : path
+        Folder with ``Pantheon+SH0ES.dat`` and ``Pantheon+SH0ES_STAT+SYS.cov`` (or ``.cov.gz``), or
+        a table in the format of that one.
+    covariance : path, optional
+        Covariance (text, or gzipped), if it is not the one beside the table.
     z_hd_min : float
         Only zHD above it.
     drop_calibrators : bool
@@ -49,15 +56,14 @@ def read_pantheonplus(
         If a file or a column is missing, or the two do not fit together.
     """
     require_x64()
-    folder = Path(folder)
-    path = folder / _TABLE
+    path = Path(release) / _TABLE if Path(release).is_dir() else Path(release)
     if not path.is_file():
-        raise InputError(f"{folder}: expected {_TABLE}, found none")
+        raise InputError(f"{release}: expected {_TABLE}, found none")
     table = pd.read_csv(path, sep=r"\s+")
     missing = [name for name in _NEEDED if name not in table.columns]
     if missing:
         raise InputError(f"{path}: missing column {', '.join(missing)}")
-    dense = _read_covariance(folder, len(table))
+    dense = _read_covariance(_find_covariance(path.parent, covariance), len(table))
     survey = table["IDSURVEY"].astype(str)
     flags = np.where(table["HOST_LOGMASS"] == _UNKNOWN_MASS, int(Flag.HOST_UNKNOWN), 0)
     columns = {
@@ -80,24 +86,29 @@ def read_pantheonplus(
     return whole.select(keep)
 
 
-def _read_covariance(folder: Path, n: int) -> np.ndarray:
+def _find_covariance(folder: Path, given: str | Path | None) -> Path:
+    choices = (
+        [folder / _COVARIANCE, folder / f"{_COVARIANCE}.gz"] if given is None else [Path(given)]
+    )
+    for path in choices:
+        if path.is_file():
+            return path
+    raise InputError(f"{' or '.join(map(str, choices))}: expected the covariance, found none")
+
+
+def _read_covariance(path: Path, n: int) -> np.ndarray:
     """Read a text matrix, its size in the first line."""
-    plain, packed = folder / _COVARIANCE, folder / f"{_COVARIANCE}.gz"
-    if plain.is_file():
-        text = plain.read_bytes()
-    elif packed.is_file():
-        text = gzip.decompress(packed.read_bytes())
-    else:
-        raise InputError(f"{folder}: expected {_COVARIANCE} or {packed.name}, found none")
+    text = path.read_bytes()
+    text = gzip.decompress(text) if path.suffix == ".gz" else text
     numbers = np.array(text.split(), dtype=float)
     size = int(numbers[0])
     if size != n or len(numbers) != n * n + 1:
         raise InputError(
-            f"{folder}: covariance has size {size} and {len(numbers) - 1} numbers, "
+            f"{path}: covariance has size {size} and {len(numbers) - 1} numbers, "
             f"the table {n} rows; are they of one release?"
         )
     matrix = numbers[1:].reshape(n, n)
     # The text has 8 decimals: its two halves differ by that.
     if np.abs(matrix - matrix.T).max() > _ROUNDING:
-        raise InputError(f"{folder}: covariance is not symmetric to {_ROUNDING}")
+        raise InputError(f"{path}: covariance is not symmetric to {_ROUNDING}")
     return 0.5 * (matrix + matrix.T)

@@ -70,8 +70,15 @@ def make_sky(survey: Survey, nature: Nature, salt: SaltModel, *, key: Key[Array,
     n_nights = math.ceil(survey.season_days) + _SPARE_NIGHTS
     longest = (PHASES[1] - PHASES[0]) * stretch
     names = tuple(band.band for band in survey.bands)
-    numbers = (survey.z_min, survey.z_max, survey.clear_fraction, survey.spell_nights)
-    law, clear = _draw_shared(nature, n_nights, *map(jnp.asarray, numbers), key)
+    law, clear = _draw_shared(
+        nature,
+        n_nights,
+        z_min=jnp.asarray(survey.z_min),
+        z_max=jnp.asarray(survey.z_max),
+        clear_fraction=jnp.asarray(survey.clear_fraction),
+        spell_nights=jnp.asarray(survey.spell_nights),
+        key=key,
+    )
     return Sky(
         plan=Plan.of(survey, longest=longest, n_obs=_N_OBS, n_band=_N_BAND),
         weather=Weather(clear=clear, first_mjd=jnp.asarray(float(first_mjd))),
@@ -86,6 +93,7 @@ def make_sky(survey: Survey, nature: Nature, salt: SaltModel, *, key: Key[Array,
 def _draw_shared(
     nature: Nature,
     n_nights: int,
+    *,
     z_min: Float[Array, ""],
     z_max: Float[Array, ""],
     clear_fraction: Float[Array, ""],
