@@ -28,7 +28,7 @@ from chandelle.physics.salt_grid import SaltSurfaces
 
 
 class Epochs(eqx.Module):
-    """Data of one supernova, padded.
+    """Data of one supernova, padded; a batch of them has a leading lane axis.
 
     Attributes
     ----------
@@ -43,13 +43,13 @@ class Epochs(eqx.Module):
         Bounds of t0, x0, x0 x1, c.
     """
 
-    mjd: Float[Array, " obs"]
-    flux: Float[Array, " obs"]
-    ivar: Float[Array, " obs"]
-    band: Int[Array, " obs"]
-    z: Float[Array, ""]
-    low: Float[Array, " 4"]
-    high: Float[Array, " 4"]
+    mjd: Float[Array, "*lane obs"]
+    flux: Float[Array, "*lane obs"]
+    ivar: Float[Array, "*lane obs"]
+    band: Int[Array, "*lane obs"]
+    z: Float[Array, "*lane"]
+    low: Float[Array, "*lane 4"]
+    high: Float[Array, "*lane 4"]
 
     def phase(self, t0: Float[Array, ""]) -> Float[Array, " obs"]:
         """Rest-frame phases [day] for a time of maximum."""

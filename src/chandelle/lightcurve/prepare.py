@@ -11,9 +11,11 @@ from chandelle.lightcurve.batch import FlatEpochs
 from chandelle.physics.salt import SaltModel
 from chandelle.physics.salt_bands import series_terms
 from chandelle.products.lightcurves import LightCurves
-from chandelle.products.passband import Passband
 
 N_PARAMS = 4
+C_SERIES = 0.4
+"""Absolute color up to which the short series is good; redder ones are fitted with a longer one."""
+SERIES_TOLERANCE = 1e-10
 _TERMS_STEP = 4
 
 
@@ -33,17 +35,18 @@ class Prepared:
         "ok", or why the target is not fitted.
     band_dropped : NDArray, shape (target,)
         Whether some of its bands lie outside the model's wavelengths.
-    terms : int
-        Taylor terms of the color law.
+    terms, terms_wide : int
+        Taylor terms of the color law that suffice up to `C_SERIES` and up to the bound of c.
     """
 
     epochs: FlatEpochs
     bands: BandSet | None
     z: NDArray[np.float64]
     mwebv: NDArray[np.float64]
-    status: NDArray[np.str_]
+    status: NDArray
     band_dropped: NDArray[np.bool_]
     terms: int
+    terms_wide: int
 
 
 def prepare(
@@ -92,10 +95,6 @@ def prepare(
     )
     epochs = epochs.take((status == "ok")[epochs.target])
     mwebv = np.nan_to_num(np.asarray(targets["mwebv"], dtype=float), nan=0.0)
-    terms = 1
-    if bands is not None and len(epochs.target):
-        terms = _terms(model, [bands.passbands[i] for i in np.unique(epochs.band)], z=z[
-            np.unique(epochs.target)], c_max=c_max)
     return Prepared(
         epochs=epochs,
         bands=bands,
@@ -103,7 +102,8 @@ def prepare(
         mwebv=mwebv,
         status=status,
         band_dropped=dropped & is_valid,
-        terms=terms,
+        terms=_terms(model, bands, epochs, z, c_max=min(c_max, C_SERIES)),
+        terms_wide=_terms(model, bands, epochs, z, c_max=c_max),
     )
 
 
@@ -125,10 +125,26 @@ def _flatten(lcs: LightCurves) -> tuple[FlatEpochs, list[str]]:
 
 
 def _terms(
-    model: SaltModel, passbands: list[Passband], *, z: NDArray[np.float64], c_max: float
+    model: SaltModel,
+    bands: BandSet | None,
+    epochs: FlatEpochs,
+    z: NDArray[np.float64],
+    *,
+    c_max: float,
 ) -> int:
-    """Terms for the ranges at hand, rounded up so that few kernels are compiled."""
-    needed = series_terms(
-        model.surfaces, passbands, z_min=float(z.min()), z_max=float(z.max()), c_max=c_max
-    )
+    """Terms for the redshifts of each band, rounded up so that few kernels are compiled."""
+    if bands is None or not len(epochs.target):
+        return 1
+    needed = 1
+    for band in np.unique(epochs.band):
+        seen = z[epochs.target[epochs.band == band]]
+        count = series_terms(
+            model.surfaces,
+            [bands.passbands[band]],
+            z_min=float(seen.min()),
+            z_max=float(seen.max()),
+            c_max=c_max,
+            tolerance=SERIES_TOLERANCE,
+        )
+        needed = max(needed, count)
     return _TERMS_STEP * math.ceil(needed / _TERMS_STEP)

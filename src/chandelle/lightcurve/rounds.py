@@ -39,6 +39,8 @@ class FitSettings:
     phase_range: tuple[float, float] | None
     c_max: float
     terms: int
+    terms_wide: int
+    c_series: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -74,6 +76,7 @@ def batch_tables(
     z: NDArray[np.float64],
     mwebv: NDArray[np.float64],
     settings: FitSettings,
+    wide: bool = False,
 ) -> BandTable:
     """Band tables of the lanes of a batch.
 
@@ -84,7 +87,9 @@ def batch_tables(
     z, mwebv : NDArray, shape (target,)
         Of all targets.
     settings : FitSettings
-        Dust law and number of terms.
+        Dust law and numbers of terms.
+    wide : bool
+        Make the series long enough for the bound of c.
 
     Returns
     -------
@@ -92,8 +97,15 @@ def batch_tables(
         Leading axes lane, band.
     """
     return make_tables(
-        model, bands.wave, bands.weight, jnp.asarray(batch.passband), jnp.asarray(z[batch.target]),
-        jnp.asarray(mwebv[batch.target]), jnp.asarray(settings.r_v), settings.dust, settings.terms,
+        model,
+        bands.wave,
+        bands.weight,
+        jnp.asarray(batch.passband),
+        jnp.asarray(z[batch.target]),
+        jnp.asarray(mwebv[batch.target]),
+        jnp.asarray(settings.r_v),
+        settings.dust,
+        settings.terms_wide if wide else settings.terms,
     )
 
 
@@ -264,6 +276,13 @@ def fit_batch(
     tables = batch_tables(model, bands, batch, z=z, mwebv=mwebv, settings=settings)
     epochs = batch_epochs(model, batch, z=z, c_max=settings.c_max)
     answer, has_rival, used = first_fit(model, tables, epochs, phase_range=settings.phase_range)
+    is_red = np.abs(answer.params[:, 3]) > settings.c_series
+    if is_red.any() and settings.terms_wide > settings.terms:
+        tables = batch_tables(
+            model, bands, batch, z=z, mwebv=mwebv, settings=settings, wide=True
+        )
+        new = _descend(model, tables, None, _masked(epochs, used), answer.params, MAX_STEPS)
+        answer = _choose(is_red, new, answer)
     n_rounds = np.zeros(len(used), np.int64)
     at_rest = np.full(len(used), not settings.model_cov)
     errors = None

@@ -17,7 +17,7 @@ from chandelle.core.precision import require_x64
 from chandelle.core.units import LN10_OVER_2P5
 from chandelle.lightcurve.batch import make_batches
 from chandelle.lightcurve.ingest import Source, read_lightcurves
-from chandelle.lightcurve.prepare import N_PARAMS, Prepared, prepare
+from chandelle.lightcurve.prepare import C_SERIES, N_PARAMS, Prepared, prepare
 from chandelle.lightcurve.rounds import (
     BatchResult,
     FitSettings,
@@ -135,6 +135,8 @@ def fit_salt(
         phase_range=phase_range,
         c_max=c_max,
         terms=ready.terms,
+        terms_wide=ready.terms_wide,
+        c_series=C_SERIES,
     )
     done, total = 0, len(lcs.targets)
     if ready.bands is not None:

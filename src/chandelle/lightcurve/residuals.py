@@ -1,0 +1,182 @@
+"""What a fit says about each epoch: model fluxes, pulls, and smooth curves to draw."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from numpy.typing import ArrayLike, NDArray
+
+from chandelle.core.errors import InputError
+from chandelle.core.precision import require_x64
+from chandelle.core.units import ZP_NJY
+from chandelle.lightcurve.basis import flux_basis
+from chandelle.lightcurve.batch import make_batches
+from chandelle.lightcurve.fit import Epochs
+from chandelle.lightcurve.prepare import prepare
+from chandelle.lightcurve.rounds import FitSettings, batch_epochs, batch_tables
+from chandelle.lightcurve.stage import FitConfig
+from chandelle.physics.salt import SaltModel, load_salt
+from chandelle.physics.salt_bands import BandTable
+from chandelle.products.lightcurves import LightCurves
+from chandelle.products.passband import Passband
+from chandelle.products.saltfits import SaltFits
+
+
+@eqx.filter_jit
+def _fluxes(
+    model: SaltModel, tables: BandTable, epochs: Epochs, params: Float[Array, "lane 4"]
+) -> Float[Array, "lane obs"]:
+    def one(table: BandTable, epochs: Epochs, params: Array) -> Array:
+        phase = epochs.phase(params[0])
+        return flux_basis(model.surfaces, table, epochs.band, phase, params[3]).value @ params[1:3]
+
+    return jax.vmap(one)(tables, epochs, params)
+
+
+def _settings(fits: SaltFits) -> FitConfig:
+    return FitConfig(**fits.meta.provenance.get("fit", {}))
+
+
+def _model(fits: SaltFits, model: str | SaltModel | None) -> SaltModel:
+    if isinstance(model, SaltModel):
+        return model
+    name = model or fits.meta.provenance.get("model")
+    if name is None:
+        raise InputError("the fits do not say which SALT model made them; give model=")
+    return load_salt(name)
+
+
+def model_light_curves(
+    fits: SaltFits, lcs: LightCurves, *, model: str | SaltModel | None = None
+) -> NDArray[np.float64]:
+    """Model flux of every epoch at its target's answer.
+
+    Parameters
+    ----------
+    fits : SaltFits
+        Fits of these light curves, same targets in the same order.
+    lcs : LightCurves
+        Light curves.
+    model : str or SaltModel, optional
+        The model of the fits, if it is not one that their provenance names.
+
+    Returns
+    -------
+    NDArray, shape (obs,), nJy
+        Aligned with the rows of `lcs`; NaN where the target has no answer or the model does not
+        cover the band, zero outside the model's phases.
+
+    Raises
+    ------
+    InputError
+        If the targets differ or the model is unknown.
+    """
+    require_x64()
+    if fits["sn"].tolist() != lcs.targets["sn"].tolist():
+        raise InputError("fits and light curves must have the same targets in the same order")
+    salt, config = _model(fits, model), _settings(fits)
+    ready = prepare(lcs, salt, wave_range=None, c_max=config.c_max)
+    epochs = ready.epochs.take(fits.is_ok[ready.epochs.target])
+    flux = np.full(len(lcs), np.nan)
+    if ready.bands is None:
+        return flux
+    settings = FitSettings(
+        model_cov=False,
+        dust=config.dust,
+        r_v=config.r_v,
+        phase_range=None,
+        c_max=config.c_max,
+        terms=ready.terms_wide,
+        terms_wide=ready.terms_wide,
+        c_series=config.c_max,
+    )
+    params = np.stack([fits["t0"], fits["x0"], fits["x0"] * fits["x1"], fits["c"]], axis=1)
+    for batch in make_batches(epochs):
+        tables = batch_tables(
+            salt, ready.bands, batch, z=ready.z, mwebv=ready.mwebv, settings=settings
+        )
+        data = batch_epochs(salt, batch, z=ready.z, c_max=config.c_max)
+        found = np.asarray(_fluxes(salt, tables, data, jnp.asarray(params[batch.target])))
+        real = batch.row[: batch.n_real] >= 0
+        flux[batch.row[: batch.n_real][real]] = found[: batch.n_real][real]
+    return flux
+
+
+def residuals(
+    fits: SaltFits, lcs: LightCurves, *, model: str | SaltModel | None = None
+) -> dict[str, NDArray[np.float64]]:
+    """Model flux, residual and pull of every epoch.
+
+    Parameters
+    ----------
+    fits, lcs, model
+        As for `model_light_curves`.
+
+    Returns
+    -------
+    dict of NDArray, shape (obs,)
+        ``model_flux`` and ``residual`` [nJy], ``pull`` in sigma of the data alone, ``phase`` in
+        rest-frame days; aligned with the rows of `lcs`.
+    """
+    flux = model_light_curves(fits, lcs, model=model)
+    row_of = {name: row for row, name in enumerate(fits["sn"].tolist())}
+    row = np.array([row_of[name] for name in lcs["sn"].tolist()], dtype=int)
+    residual = lcs["flux"] - flux
+    return {
+        "model_flux": flux,
+        "residual": residual,
+        "pull": residual / lcs["flux_err"],
+        "phase": (lcs["mjd"] - fits["t0"][row]) / (1.0 + fits["z"][row]),
+    }
+
+
+def model_curve(
+    fit: Mapping[str, Any],
+    passband: str | Passband,
+    mjd: ArrayLike,
+    *,
+    model: str | SaltModel = "salt3-f22",
+    settings: FitConfig | None = None,
+) -> NDArray[np.float64]:
+    """Model flux of one fit at any times in one band, to draw it.
+
+    Parameters
+    ----------
+    fit : mapping
+        A row of the fits: z, t0, x0, x1, c, and mwebv (unknown counts as zero).
+    passband : str or Passband
+        The band.
+    mjd : array, shape (epoch,), day
+        Times.
+    model : str or SaltModel
+        The model of the fit.
+    settings : FitConfig, optional
+        Those of the fit, for its dust law.
+
+    Returns
+    -------
+    NDArray, shape (epoch,), nJy
+        Zero outside the model's phases.
+    """
+    require_x64()
+    salt = load_salt(model) if isinstance(model, str) else model
+    config = settings or FitConfig()
+    mwebv = float(fit["mwebv"])
+    flux = salt.bandflux(
+        passband,
+        np.asarray(mjd, dtype=float),
+        z=float(fit["z"]),
+        t0=float(fit["t0"]),
+        x0=float(fit["x0"]),
+        x1=float(fit["x1"]),
+        c=float(fit["c"]),
+        zp=ZP_NJY,
+        mwebv=mwebv if np.isfinite(mwebv) else 0.0,
+        r_v=config.r_v,
+        dust=config.dust,
+    )
+    return np.asarray(flux)

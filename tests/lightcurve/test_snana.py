@@ -1,0 +1,186 @@
+"""SNANA text: headers, odd formats, calibration; Foundation DR1 fitted as its authors did."""
+
+import tarfile
+
+import numpy as np
+import pandas as pd
+import pytest
+from astropy.io import fits
+
+from chandelle.core.errors import InputError
+from chandelle.core.units import ZP_NJY
+from chandelle.lightcurve.ingest import read_lightcurves
+from chandelle.lightcurve.snana import parse_snana, read_snana_texts, targets_from_snana
+from chandelle.lightcurve.stage import fit_salt
+from chandelle.physics.salt import load_salt
+
+TEXT = """SURVEY: FOUNDATION(X)
+SNID: 2016W   # a comment
+RA: 10.5 deg
+DECL: -20.25
+MWEBV: 0.0092 +- 0.0005
+REDSHIFT_HELIO: 0.0192 +- 0.0001
+REDSHIFT_CMB: 0.0186 +- 0.0001
+VPEC: 460.1
+HOSTGAL_LOGMASS: -9 +- 0.1
+NOBS: 2
+NVAR: 7
+VARLIST: MJD FLT FIELD MAG MAGERR FLUXCAL FLUXCALERR
+OBS: 57400.5 g NULL 17.5 0.02 10000.0 100.0
+OBS: 57401.5 r NULL 17.5 0.02 nan 100.0
+END:
+OBS: 57402.5 r NULL 17.5 0.02 20000.0 100.0
+"""
+
+
+def write_kcor(path, offset=-0.02):
+    """Write a calibration file with the filters PS1-g and PS1-r."""
+    names = ["PS1-g", "PS1-r"]
+    zeros = np.zeros(2, np.float32)
+    offsets = fits.BinTableHDU.from_columns(
+        [
+            fits.Column("Filter Name", "20A", array=names),
+            fits.Column("Primary Name", "20A", array=["AB", "AB"]),
+            fits.Column("Primary Mag", "1E", array=zeros + offset),
+            fits.Column("ZPoff(Primary)", "1E", array=zeros + offset),
+            fits.Column("ZPoff(SNpot)", "1E", array=zeros),
+        ],
+        name="ZPoff",
+    )
+    wave = np.arange(3000, 8000, 10.0)
+    columns = [fits.Column("wavelength (A)", "1E", array=wave)]
+    for name, middle in zip(names, (4800, 6200), strict=True):
+        shape = np.clip(1 - np.abs(wave - middle) / 700, 0, 1)
+        columns.append(fits.Column(name, "1E", array=shape))
+    curves = fits.BinTableHDU.from_columns(columns, name="FilterTrans")
+    fits.HDUList([fits.PrimaryHDU(), offsets, curves]).writeto(path)
+    return path
+
+
+def test_header_and_rows():
+    text = parse_snana(TEXT, file="a.txt")
+    targets = targets_from_snana([text]).to_pandas().iloc[0]
+    assert (text.sn, targets.survey) == ("2016W", "FOUNDATION")
+    assert (targets.ra, targets.dec, targets.mwebv) == (10.5, -20.25, 0.0092)
+    assert (targets.z_hel, targets.z_cmb, targets.z_err) == (0.0192, 0.0186, 0.0001)
+    assert np.isnan(targets.host_logmass)
+    assert np.isnan(targets.host_logmass_err)
+    assert targets.vpec == -460.1
+    # FITRES of Foundation DR1 for 2016W: zCMB 0.01856 and VPEC 460.096 give zHD 0.02013.
+    assert targets.z_hd == pytest.approx((1 + 0.0186) * (1 + 460.1 / 299792.458) - 1)
+    assert text.columns["FLUXCAL"] == ["10000.0", "nan"]
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "archive", "list"])
+def test_fluxes_are_calibrated_and_every_kind_of_source_is_read(kind, tmp_path):
+    folder = tmp_path / "SAMPLE"
+    folder.mkdir()
+    (folder / "a.DAT").write_text(TEXT)
+    (folder / "SAMPLE.README").write_text("SNID: none, only a text")
+    source = {"file": folder / "a.DAT", "folder": folder, "list": [folder / "a.DAT"]}.get(kind)
+    if kind == "archive":
+        source = tmp_path / "sample.tar.gz"
+        with tarfile.open(source, "w:gz") as archive:
+            archive.add(folder, "SAMPLE")
+    lcs = read_lightcurves(source, kcor=write_kcor(tmp_path / "kcor.fits"))
+    assert lcs["band"].tolist() == ["PS1-g"]
+    assert lcs.rejected.to_pylist() == [{"sn": "2016W", "reason": "flux_nan", "count": 1}]
+    # A magnitude of the survey is -0.02 above AB: m_AB = 27.5 - 2.5 log10(FLUXCAL) + 0.02.
+    ab = 27.5 - 2.5 * np.log10(10000.0) + 0.02
+    np.testing.assert_allclose(ZP_NJY - 2.5 * np.log10(lcs["flux"]), ab, atol=1e-7)
+    assert lcs.passbands["PS1-g"].mean_wave == pytest.approx(4800, abs=1)
+
+
+def test_the_list_and_the_ignored_epochs_of_a_release_are_followed(tmp_path):
+    folder = tmp_path / "SAMPLE"
+    folder.mkdir()
+    (folder / "a.DAT").write_text(TEXT.replace("nan", "9000.0"))
+    (folder / "b.DAT").write_text(TEXT.replace("2016W", "other"))
+    (folder / "SAMPLE.LIST").write_text("a.DAT\n")
+    (folder / "SAMPLE.IGNORE").write_text("IGNORE: 2016W 57400.500 g\n")
+    lcs = read_lightcurves(folder, kcor=write_kcor(tmp_path / "kcor.fits"))
+    assert lcs.targets["sn"].tolist() == ["2016W"]
+    assert lcs["band"].tolist() == ["PS1-r"]
+    assert lcs.rejected.to_pylist() == [{"sn": "2016W", "reason": "ignore_list", "count": 1}]
+
+
+def test_without_calibration_or_with_broken_rows_it_is_refused(tmp_path):
+    path = tmp_path / "a.DAT"
+    path.write_text(TEXT)
+    with pytest.raises(InputError, match="give kcor="):
+        read_lightcurves(path)
+    with pytest.raises(InputError, match="6 values, VARLIST 7"):
+        parse_snana(TEXT.replace("NULL 17.5 0.02 10000.0", "NULL 17.5 10000.0"), file="a")
+    with pytest.raises(InputError, match="SNID and VARLIST"):
+        parse_snana("SURVEY: X\n", file="a")
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "points", "ignored"),
+    [
+        ("CSPDR3_anthony", 136, 19880, 0),
+        ("CfA3_DJ20", 185, 11523, 0),
+        ("Foundation_DJ17", 185, 6010, 245),
+        ("Pantheon_PS1MD", 369, 16464, 813),
+    ],
+)
+@pytest.mark.real
+def test_pantheon_plus_files_are_read(real_data, name, count, points, ignored):
+    path = real_data / "lightcurves" / "pantheonplus_snana" / f"{name}.tar.gz"
+    texts, rejected = read_snana_texts(path)
+    assert len(texts) == count
+    assert sum(len(text.columns["MJD"]) for text in texts) == points
+    assert len(rejected) == ignored
+    targets = targets_from_snana(texts)
+    assert np.isfinite(targets["z_hel"]).all()
+    assert np.isfinite(targets["mwebv"]).all()
+
+
+def read_fitres(path):
+    lines = path.read_text().splitlines()
+    names = next(line.split()[1:] for line in lines if line.startswith("VARNAMES:"))
+    rows = [line.split()[1:] for line in lines if line.startswith("SN:")]
+    frame = pd.DataFrame(rows, columns=names).set_index("CID")
+    return frame.apply(pd.to_numeric, errors="coerce")
+
+
+# Two minima in t0 (MASTEROTJ15, whose published fit holds t0 near a prior) and a time of maximum
+# that decides which epochs lie within the range of phases (MASTEROTJ08).
+KNOWN_OUTLIERS = {"MASTEROTJ15", "MASTEROTJ08"}
+
+
+@pytest.mark.real
+def test_foundation_dr1_equals_its_published_fits(real_data, tmp_path):
+    with tarfile.open(real_data / "models" / "salt2-4_jla_b14.tar.gz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    folder = next(tmp_path.rglob("salt2_template_0.dat")).parent
+    data = real_data / "lightcurves" / "foundation_dr1"
+    lcs = read_lightcurves(
+        data / "Foundation_DR1.tar.gz", kcor=data / "kcor_PS1_none.fits.gz", origin="real"
+    )
+    fits = fit_salt(
+        lcs,
+        model=load_salt(folder),
+        model_cov=True,
+        phase_range=(-15.0, 45.0),
+        wave_range=(3000.0, 7000.0),
+    ).to_pandas()
+    published = read_fitres(data / "Foundation_DR1.FITRES.TEXT").loc[fits.index]
+    assert len(fits) == 180
+    assert (fits.status == "ok").all()
+    dx1, dc = fits.x1 - published.x1, fits.c - published.c
+    dm = -2.5 * np.log10(fits.x0 / published.x0)
+    outliers = set(fits.index[(dx1.abs() > 0.3) | (dc.abs() > 0.03)])
+    rest = ~fits.index.isin(sorted(KNOWN_OUTLIERS))
+    print(f"x1: median {dx1.median():+.4f} std {dx1[rest].std():.4f}; c: {dc.median():+.4f} "
+          f"{dc[rest].std():.4f}; x0: {dm.median():.4f} mag; outliers {outliers}")
+    assert abs(dx1.median()) < 0.02
+    assert abs(dc.median()) < 0.004
+    # x0 of SNANA carries 0.27 mag; mB is 10.635 - 2.5 log10 x0 there, 10.5056 - 2.5 log10 x0 here.
+    assert dm.median() == pytest.approx(0.27, abs=0.005)
+    assert (fits.mb - published.mB).median() == pytest.approx(0.27 + 10.5056 - 10.635, abs=0.005)
+    assert outliers <= KNOWN_OUTLIERS
+    assert dx1[rest].std() < 0.03
+    assert dc[rest].std() < 0.003
+    for ours, theirs in (("x1_err", "x1ERR"), ("c_err", "cERR"), ("t0_err", "PKMJDERR")):
+        assert (fits[ours] / published[theirs]).median() == pytest.approx(1.0, abs=0.03)
