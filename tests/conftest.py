@@ -29,3 +29,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "real_data" in getattr(item, "fixturenames", ()):
             item.add_marker("real")
+
+
+@pytest.fixture(scope="session")
+def f22_texts() -> dict[str, str]:
+    """The text files SALT3-F22 was shipped as, written from our arrays byte for byte.
+
+    tests/instrument/test_salt_files.py holds them against the SHA-256 of the originals.
+    """
+    from importlib.resources import files
+
+    import numpy as np
+
+    with (files("chandelle.instrument") / "data" / "salt3-f22.npz").open("rb") as file:
+        arrays = dict(np.load(file, allow_pickle=False))
+    texts = {}
+    for name in ("template_0", "template_1", "lc_variance_0", "lc_variance_1", "lc_covariance_01"):
+        phase, wave = np.meshgrid(arrays["phase"], arrays["wave"], indexing="ij")
+        rows = zip(phase.ravel(), wave.ravel(), arrays[name].ravel(), strict=True)
+        texts[f"salt3_{name}.dat"] = "".join(f"{p:.1f} {w:.2f} {v:.15e}\n" for p, w, v in rows)
+    rows = arrays["color_dispersion"]
+    texts["salt3_color_dispersion.dat"] = "".join(f"{w:.2f} {v:.15e}\n" for w, v in rows)
+    law, (low, high) = arrays["color_law"], arrays["color_law_range"]
+    key = "Salt2ExtinctionLaw."
+    lines = [f"{len(law)}", *(f"{a:.10e}" for a in law), f"{key}version 1"]
+    lines += [f"{key}min_lambda {low:.0f}", f"{key}max_lambda {high:.0f}", ""]
+    texts["salt3_color_correction.dat"] = "\n".join(lines)
+    return texts

@@ -4,7 +4,7 @@
 
 WHEEL_FOLDER holds the wheels as `pip download --no-deps` leaves them: jax_bandflux 1.0.0,
 bayesn 0.4.0 and sncosmo 2.13.0. Their data are re-written as compact tables, values unchanged;
-NOTICE gets the licence texts and the SHA-256 of every source file.
+NOTICE gets the licence texts and the SHA-256 of every source file, SHA256SUMS those of the data.
 """
 
 import hashlib
@@ -171,6 +171,16 @@ def write_notice(sources: Sources) -> None:
     (DATA / "NOTICE").write_text("\n".join(lines), encoding="utf-8")
 
 
+def write_hashes() -> None:
+    """Write SHA-256 sums of every file, for `chandelle doctor` and `sha256sum --check`."""
+    files = sorted(path for path in DATA.rglob("*") if path.is_file() and path.name != "SHA256SUMS")
+    lines = [
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(DATA).as_posix()}"
+        for path in files
+    ]
+    (DATA / "SHA256SUMS").write_text("\n".join(lines) + "\n", encoding="ascii")
+
+
 def main(folder: Path) -> None:
     """Rebuild everything."""
     (DATA / "passbands").mkdir(parents=True, exist_ok=True)
@@ -179,6 +189,7 @@ def main(folder: Path) -> None:
     build_passbands(sources)
     build_vega(sources)
     write_notice(sources)
+    write_hashes()
 
 
 if __name__ == "__main__":

@@ -91,13 +91,14 @@ def read_kcor(path: str | Path) -> Kcor:
             primaries = [str(name).strip() for name in offsets["Primary Name"]]
             zero_points = np.asarray(offsets["ZPoff(Primary)"], dtype=float)
             on_photometry = np.asarray(offsets["ZPoff(SNpot)"], dtype=float)
-            columns = [np.asarray(curves.field(i), dtype=float) for i in range(len(curves.names))]
+            titles = list(curves.names or [])
+            columns = [np.asarray(curves[name], dtype=float) for name in titles]
         except (KeyError, OSError) as error:
             raise InputError(
                 f"{path}: expected an SNANA kcor file with tables ZPoff and FilterTrans; {error}"
             ) from error
     wave, *responses = columns
-    curve_names = [str(name).strip() for name in curves.names[1:]]
+    curve_names = [name.strip() for name in titles[1:]]
     if curve_names != names:
         raise InputError(f"{path}: FilterTrans has {curve_names}, ZPoff has {names}")
     if np.any(on_photometry != 0.0):

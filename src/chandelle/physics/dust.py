@@ -50,7 +50,7 @@ def extinction(
     *,
     ebv: Float[Array, ""] | float,
     r_v: Float[Array, ""] | float = 3.1,
-    law: DustLaw = "f99",
+    law: str = "f99",
 ) -> Float[Array, "*shape"]:
     r"""Extinction by dust at rest with the observer.
 

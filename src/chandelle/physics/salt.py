@@ -12,6 +12,7 @@ J. Guy et al., 2007, A&A 466, 11. W. D. Kenworthy et al., 2021, ApJ 923, 265.
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -38,6 +39,7 @@ from chandelle.products.passband import Passband
 
 Band = str | Passband
 Bands = Band | Sequence[Band] | np.ndarray
+Values = ArrayLike | Sequence[Any]
 
 
 class SaltModel(eqx.Module):
@@ -59,8 +61,8 @@ class SaltModel(eqx.Module):
 
     def flux(
         self,
-        mjd: ArrayLike,
-        wave: ArrayLike,
+        mjd: Values,
+        wave: Values,
         *,
         z: ArrayLike,
         t0: ArrayLike,
@@ -106,14 +108,14 @@ class SaltModel(eqx.Module):
     def bandflux(
         self,
         band: Bands,
-        mjd: ArrayLike,
+        mjd: Values,
         *,
         z: ArrayLike,
         t0: ArrayLike,
         x0: ArrayLike,
         x1: ArrayLike,
         c: ArrayLike,
-        zp: ArrayLike | None = None,
+        zp: Values | None = None,
         zpsys: str | ReferenceSpectrum = "ab",
         mwebv: ArrayLike = 0.0,
         r_v: ArrayLike = 3.1,
@@ -174,7 +176,7 @@ class SaltModel(eqx.Module):
     def bandflux_rcov(
         self,
         band: Bands,
-        mjd: ArrayLike,
+        mjd: Values,
         *,
         z: ArrayLike,
         t0: ArrayLike,
@@ -321,7 +323,7 @@ def _surface(grid: Grid) -> Surface:
     return Surface(jnp.asarray(grid.phase), jnp.asarray(grid.wave), jnp.asarray(grid.values))
 
 
-def _floats(value: ArrayLike) -> Array:
+def _floats(value: Values) -> Array:
     return jnp.asarray(value, dtype=jnp.float64)
 
 

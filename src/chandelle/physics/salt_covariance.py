@@ -33,6 +33,7 @@ from chandelle.products.passband import Passband
 NEGATIVE_VARIANCE = 1e-4
 DARK_VARIANCE = 1e4
 MEAN_SPACING = 1.0
+_LONG_PAD = 1024
 
 
 class SaltErrors(eqx.Module):
@@ -107,7 +108,7 @@ def band_curves(passbands: list[Passband]) -> BandCurve:
     """
     curves = [support(passband) for passband in passbands]
     length = max(len(wave) for wave, _ in curves)
-    length += -length % PAD
+    length += -length % _LONG_PAD
     waves, transmissions = [], []
     for wave, transmission in curves:
         missing = length - len(wave)
@@ -132,11 +133,11 @@ def grid_lengths(passbands: list[Passband]) -> tuple[int, int]:
     Returns
     -------
     tuple of int
-        Samples at 5 angstrom and at 1 angstrom, multiples of 64.
+        Samples at 5 angstrom and at 1 angstrom, multiples of 64 and 1024.
     """
     width = max(float(wave[-1] - wave[0]) for wave, _ in map(support, passbands))
     coarse, fine = (math.ceil(width / step) for step in (MODEL_SPACING, MEAN_SPACING))
-    return coarse + -coarse % PAD, fine + -fine % PAD
+    return coarse + -coarse % PAD, fine + -fine % _LONG_PAD
 
 
 def band_errors(

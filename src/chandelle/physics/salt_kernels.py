@@ -51,7 +51,7 @@ def bandflux_kernel(
     dimming = c * color + extinction(wave, ebv=mwebv, r_v=r_v, law=dust)
     weight = weight * jnp.exp(-LN10_OVER_2P5 * dimming)
     table = band_table(surfaces, wave, weight, z=z, terms=1)
-    weights = phase_weights(surfaces, (mjd - t0) / (1.0 + z))
+    weights = phase_weights(surfaces, (mjd - t0) * (1.0 / (1.0 + z)))
     f = jax.vmap(lambda near: table_flux(table, near, jnp.zeros_like(c)))(weights)
     return x0 * (f[:, 0] + x1 * f[:, 1])
 
@@ -69,7 +69,7 @@ def relative_variance_kernel(
 ) -> tuple[Float[Array, " epoch"], Float[Array, ""]]:
     """Relative variance of one band's epochs, and its color dispersion."""
     band = band_errors(surfaces, errors, curve, z=z, lengths=lengths)
-    phase = (mjd - t0) / (1.0 + z)
+    phase = (mjd - t0) * (1.0 / (1.0 + z))
     weights = phase_weights(surfaces, phase)
     variance = jax.vmap(lambda near, p: relative_variance(errors, band, near, p, x1))
     return variance(weights, phase), band.color_dispersion
