@@ -46,7 +46,7 @@ def shell() -> Callable[..., Result]:
     def call(*arguments: object) -> Result:
         command = [sys.executable, "-m", "chandelle", *(str(argument) for argument in arguments)]
         environment = {**os.environ, "CHANDELLE_CACHE": "off", "COLUMNS": "100"}
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=600)
         return Result(code=done.returncode, out=done.stdout, err=done.stderr)
 
     return call

@@ -16,8 +16,9 @@ from chandelle.simulate.fluxes import Bands, SaltState, true_flux
 from chandelle.simulate.noise import flux_error, observe
 from chandelle.simulate.population import Nature, RedshiftLaw, Supernova, draw_supernova
 
-PHASES = (-20.0, 50.0)
-"""Rest-frame days from maximum in which a supernova is observed."""
+PHASES = (-18.0, 45.0)
+"""Rest-frame days from maximum in which a supernova is observed: off the ends of the model's
+phases, where its flux jumps to zero and a fit can get stuck."""
 _N_OBS, _N_BAND, _N_SAMPLE = 160, 4, 512
 _BATCH = 50
 _SPARE_NIGHTS = 200

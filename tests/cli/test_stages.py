@@ -1,0 +1,190 @@
+"""The stages by the shell: what one writes the next reads, and Python reads it too."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import chandelle as ch
+from chandelle.cli.walkthrough import Comparison, prior_width
+from chandelle.report import load_run
+from chandelle.simulate.truth import Truth
+
+N = 40
+
+
+@pytest.fixture(scope="module")
+def survey(tmp_path_factory):
+    """One simulation for all, as Python writes it."""
+    folder = tmp_path_factory.mktemp("survey")
+    simulated = ch.simulate_lightcurves(seed=2, n_low=N, n_high=N)
+    simulated.write(folder)
+    return folder, simulated
+
+
+def write_csv(lcs, names, path):
+    """A table as a colleague would send it."""
+    frame = lcs.to_pandas()
+    frame = frame[frame.sn.isin(names)]
+    columns = {"sn": "name", "mjd": "time", "band": "band", "flux": "flux", "flux_err": "fluxerr"}
+    frame = frame.rename(columns=columns)[list(columns.values())]
+    targets = lcs.targets.to_pandas().set_index("sn")
+    frame["z"] = targets.loc[frame["name"], "z_hel"].to_numpy()
+    frame["mwebv"] = targets.loc[frame["name"], "mwebv"].to_numpy()
+    frame.assign(zp=31.400063, zpsys="ab").to_csv(path, index=False)
+
+
+def test_chain_by_the_shell(run, survey, tmp_path):
+    folder, simulated = survey
+    fits = tmp_path / "saltfits" / "fits.parquet"
+    done = run("fit-lightcurves", folder / "lightcurves", "-o", fits)
+    assert done.code == 0, done.err
+    assert f"of {2 * N} supernovae fitted" in done.out
+
+    by_shell = ch.SaltFits.read(fits)
+    by_python = ch.fit_salt(simulated.lightcurves)
+    assert by_shell.table.equals(by_python.table)
+
+    assert run("standardize", fits, "-o", tmp_path / "diagram").code == 0
+    diagram = ch.standardize(by_python)
+    assert ch.Diagram.read(tmp_path / "diagram").table.equals(diagram.table)
+
+    diagram.write(tmp_path / "from_python")
+    done = run("cosmology", tmp_path / "from_python", "-o", tmp_path / "posterior")
+    assert done.code == 0, done.err
+    posterior = ch.Posterior.read(tmp_path / "posterior")
+    assert posterior.n_data == len(diagram)
+    assert posterior.meta.origin == "simulated"
+    assert "Om" in done.out
+
+    done = run("report", tmp_path)
+    assert done.code == 0, done.err
+    assert (tmp_path / "report" / "index.html").stat().st_size > 100_000
+
+
+def test_one_failing_file_does_not_lose_the_others(run, survey, tmp_path):
+    _, simulated = survey
+    lcs = simulated.lightcurves
+    write_csv(lcs, ["ZTF0000", "ZTF0001"], tmp_path / "a.csv")
+    write_csv(lcs, ["ZTF0002"], tmp_path / "b.csv")
+    write_csv(lcs, ["ZTF0001"], tmp_path / "again.csv")
+    (tmp_path / "broken.csv").write_text("flux,band\n1,ztfg\n")
+    out = tmp_path / "fits.parquet"
+    files = [
+        tmp_path / name for name in ("a.csv", "broken.csv", "absent.csv", "again.csv", "b.csv")
+    ]
+    kept = tmp_path / "lightcurves"
+    done = run("fit-lightcurves", *files, "-o", out, "--origin", "simulated", "--lightcurves", kept)
+    assert done.code == 1
+    assert "3 of 5 files were left out" in done.err
+    for name in ("broken.csv", "absent.csv", "again.csv: ZTF0001"):
+        assert name in done.err
+    fits = ch.SaltFits.read(out)
+    assert fits["sn"].tolist() == ["ZTF0000", "ZTF0001", "ZTF0002"]
+    assert fits.meta.origin == "simulated"
+    assert ch.LightCurves.read(kept).targets["sn"].tolist() == fits["sn"].tolist()
+    # The zero point in the files has six decimals.
+    whole = ch.fit_salt(lcs.select_targets(np.arange(3)))
+    assert np.allclose(fits["x1"], whole["x1"], atol=1e-4)
+
+
+def test_no_file_can_be_read(run, tmp_path):
+    done = run("fit-lightcurves", tmp_path / "absent.csv", "-o", tmp_path / "fits.parquet")
+    assert done.code == 2
+    assert "absent.csv" in done.err
+    assert not (tmp_path / "fits.parquet").exists()
+
+
+def test_targets_of_their_own(run, survey, tmp_path):
+    _, simulated = survey
+    lcs = simulated.lightcurves.select_targets(np.arange(2))
+    for name in ("ZTF0000", "ZTF0001"):
+        frame = lcs.of(name).to_pandas()[["sn", "mjd", "band", "flux", "flux_err", "zp"]]
+        frame.to_csv(tmp_path / f"{name}.csv", index=False)
+    lcs.targets.to_pandas()[["sn", "z_hel", "mwebv"]].to_csv(tmp_path / "z.csv", index=False)
+    done = run(
+        "fit-lightcurves",
+        tmp_path / "ZTF0000.csv",
+        tmp_path / "ZTF0001.csv",
+        "--targets",
+        tmp_path / "z.csv",
+        "-o",
+        tmp_path / "fits.parquet",
+    )
+    assert done.code == 0, done.err
+    fits = ch.SaltFits.read(tmp_path / "fits.parquet")
+    assert fits["sn"].tolist() == ["ZTF0000", "ZTF0001"]
+    assert fits.is_ok.all()
+
+
+def test_simulate_by_the_shell(run, survey, tmp_path):
+    _, simulated = survey
+    done = run("simulate", tmp_path, "--seed", 2, "--n-low", 3, "--n-high", 2)
+    assert done.code == 0, done.err
+    assert "5 supernovae" in done.out
+    lcs = ch.LightCurves.read(tmp_path / "lightcurves")
+    assert lcs.of("ZTF0002").equals(simulated.lightcurves.of("ZTF0002"))
+    truth = Truth.read(tmp_path / "truth.parquet")
+    assert truth["sn"].tolist() == ["ZTF0000", "ZTF0001", "ZTF0002", "DEEP0000", "DEEP0001"]
+
+
+def test_pantheonplus_by_the_shell(run, tmp_path):
+    # A small table in the format of the release, its covariance elsewhere.
+    n = 80
+    rng = np.random.default_rng(3)
+    z = np.sort(rng.uniform(0.02, 1.0, n))
+    table = pd.DataFrame(
+        {
+            "CID": [f"sn{i}" for i in range(n)],
+            "IDSURVEY": 1,
+            "zHD": z,
+            "zHEL": z,
+            "MU_SH0ES": 5 * np.log10(z * (1 + 0.775 * z / 2)) + 43.2 + rng.normal(0, 0.1, n),
+            "IS_CALIBRATOR": 0,
+            "HOST_LOGMASS": 10.5,
+        }
+    )
+    table.to_csv(tmp_path / "table.dat", sep=" ", index=False)
+    numbers = [n, *(0.01 * np.eye(n)).ravel()]
+    (tmp_path / "matrix.cov").write_text(
+        "\n".join(f"{x:.8f}" for x in numbers).replace(f"{n:.8f}", str(n), 1)
+    )
+    arguments = ("cosmology", tmp_path / "table.dat", "-o", tmp_path / "posterior")
+    missing = run(*arguments)
+    assert missing.code == 2
+    assert "covariance" in missing.err
+    done = run(*arguments, "--covariance", tmp_path / "matrix.cov")
+    assert done.code == 0, done.err
+    posterior = ch.Posterior.read(tmp_path / "posterior")
+    assert posterior.n_data == n
+    assert posterior.meta.origin == "published"
+
+
+def test_demo(run, tmp_path):
+    folder = tmp_path / "demo"
+    done = run("demo", folder, "--seed", 5, "--n-low", 60, "--n-high", 60)
+    assert done.code == 0, done.err
+    assert done.err == ""
+    run_ = load_run(folder)
+    assert all(value is not None for value in run_.values())
+    assert run_["config"]["seed"] == 5
+    assert run_["config"]["nature"]["Om"] == 0.3
+    assert len(run_["fits"]) == 120
+    lines = done.out.splitlines()
+    assert lines[-1] == f"report: {folder / 'report' / 'index.html'}"
+    assert lines[-2].startswith("sigma(Om)")
+    rows = {line.split()[0]: line.split() for line in lines if "+-" in line}
+    assert list(rows) == ["Om", "alpha", "beta", "gamma", "M", "sigma_int"]
+    for words in rows.values():
+        assert abs(float(words[-1])) < 5.0
+    error = float(rows["Om"][3])
+    assert error < 0.98 / 3
+    assert json.loads((folder / "config.json").read_text())["fit_salt"]["model_cov"] is False
+
+
+def test_pull_and_prior_width():
+    row = Comparison(name="Om", fitted=0.33, error=0.01, true=0.3)
+    assert row.pull == pytest.approx(3.0)
+    assert prior_width({"Om": "uniform(0.01, 0.99)"}, "Om") == pytest.approx(0.98)
+    assert prior_width({"x": "uniform(-3, 1e-05)"}, "x") == pytest.approx(3.00001)
