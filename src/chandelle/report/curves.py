@@ -15,8 +15,8 @@ row a fit; NaN where the model does not reach the band."""
 
 N_CURVE = 60
 """Points of a drawn SALT curve."""
-PHASES = (-20.0, 50.0)
-"""Rest-frame days between which SALT is drawn."""
+PHASES = (-19.99, 49.99)
+"""Rest-frame days between which SALT is drawn: its range, less what rounding may fall out of."""
 _KEPT_PHASES = (-40.0, 100.0)
 _MICRO = 1e-3
 

@@ -14,7 +14,7 @@ from chandelle.products.diagram import Diagram
 from chandelle.products.posterior import Posterior
 from chandelle.products.saltfits import SaltFits
 from chandelle.products.targets import Targets
-from chandelle.report.residuals import bin_residuals, curve_of
+from chandelle.report.residuals import Curve, bin_residuals, curve_of
 from chandelle.report.style import (
     ACCENT,
     INK,
@@ -233,7 +233,11 @@ def _legend_above(ax: Axes) -> None:
 
 
 def plot_pulls(
-    diagram: Diagram, *, posterior: Posterior | None = None, ax: Axes | None = None
+    diagram: Diagram,
+    *,
+    posterior: Posterior | None = None,
+    curve: Curve | None = None,
+    ax: Axes | None = None,
 ) -> Axes:
     """Draw the residuals in units of their errors over the unit Gaussian.
 
@@ -243,6 +247,8 @@ def plot_pulls(
         One supernova or more.
     posterior : Posterior, optional
         Its best fit is subtracted; without one that converged, flat LCDM with Om = 0.3.
+    curve : Curve, optional
+        What is subtracted instead (`curve_of`).
     ax : Axes, optional
         A new figure's when not given.
 
@@ -252,7 +258,8 @@ def plot_pulls(
         Where it was drawn.
     """
     ax = new_axes(ax)
-    pulls = (diagram["mu"] - curve_of(diagram, posterior).at_sn) / diagram["mu_err"]
+    curve = curve_of(diagram, posterior) if curve is None else curve
+    pulls = (diagram["mu"] - curve.at_sn) / diagram["mu_err"]
     edges = np.linspace(-5.0, 5.0, 41)
     label = f"{len(pulls)} SNe, mean {pulls.mean():.3f}, sd {pulls.std():.3f}"
     shown = np.clip(pulls, edges[0], edges[-1])

@@ -8,6 +8,7 @@ import numpy as np
 from bokeh.models import (
     CDSView,
     ColumnDataSource,
+    CustomJS,
     CustomJSTicker,
     GroupFilter,
     HoverTool,
@@ -135,7 +136,7 @@ def diagram_figures(
         plot.min_border_left = 62
         plot.xaxis.ticker = CustomJSTicker(major_code=_REDSHIFT_TICKS)
         plot.xaxis.formatter = NumeralTickFormatter(format="0.[00000]")
-    residual = np.asarray(source.data["residual"])
+    residual = diagram["mu"] - curve.at_sn
     reach = float(1.15 * np.quantile(np.abs(residual) + diagram["mu_err"], 0.995))
     lower.y_range = Range1d(start=-reach, end=reach)
     upper.line(curve.z, curve.mu, color=INK, line_width=1.6)
@@ -171,6 +172,23 @@ def _source(
     }.items():
         data[name] = values.astype(np.float32)
     return ColumnDataSource(data=data, name="diagram")
+
+
+def _nearest(plot: figure, source: ColumnDataSource, y: str) -> CustomJS:
+    """Of several supernovae under one click choose the nearest."""
+    code = """
+        const hits = source.selected.indices;
+        if (hits.length < 2) { return; }
+        const {x, y} = cb_data.geometries;
+        const span = (range) => range.end - range.start;
+        const width = Math.log(plot.x_range.end / plot.x_range.start);
+        const distance = (i) => Math.hypot(
+          Math.log(source.data.z[i] / x) / width * plot.inner_width,
+          (source.data[name][i] - y) / span(plot.y_range) * plot.inner_height,
+        );
+        source.selected.indices = [hits.reduce((a, b) => distance(a) <= distance(b) ? a : b)];
+    """
+    return CustomJS(args={"plot": plot, "source": source, "name": y}, code=code)
 
 
 def _salt_columns(diagram: Diagram, fits: SaltFits | None) -> dict[str, NDArray[np.float32]]:
@@ -222,7 +240,9 @@ def _draw_points(
     legend.update(border_line_color=None, background_fill_alpha=0.85, label_text_color=INK)
     legend.update(label_text_font_size="12px", spacing=1, padding=6)
     upper.add_layout(legend)
-    for plot in (upper, lower):
+    for plot, y in ((upper, "mu"), (lower, "residual")):
         renderers = [dots for owner, dots in points if owner is plot]
         plot.add_tools(HoverTool(renderers=renderers, tooltips=_TOOLTIPS))
-        plot.add_tools(TapTool(renderers=renderers))
+        plot.add_tools(
+            TapTool(mode="replace", renderers=renderers, callback=_nearest(plot, source, y))
+        )

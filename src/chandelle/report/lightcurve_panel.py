@@ -89,8 +89,8 @@ def panel_figures(
     flux.tags = [stars]  # so that the page's script finds it by name, also without a diagram
     if diagram is not None:
         choose = """
-            const [i] = diagram.selected.indices;
-            const row = i === undefined ? -1 : diagram.data.lightcurve[i];
+            const chosen = diagram.selected.indices;
+            const row = chosen.length === 1 ? diagram.data.lightcurve[chosen[0]] : -1;
             if (row >= 0 && stars.selected.indices[0] !== row) { stars.selected.indices = [row]; }
         """
         link = CustomJS(args={"diagram": diagram.source, "stars": stars}, code=choose)

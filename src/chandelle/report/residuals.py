@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from itertools import pairwise
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from chandelle.products.posterior import Posterior
 
 _REFERENCE_OM = 0.3
 _POINTS = 200
+_modulus = eqx.filter_jit(distance_modulus)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,15 +79,14 @@ def curve_of(diagram: Diagram, posterior: Posterior | None = None) -> Curve:
     powers = 1 if is_open else min(4, len(diagram))
     blind = "smooth curve through the data (no cosmology: not unblinded)"
     label = label or (f"flat LCDM with Om = {_REFERENCE_OM:g} (not a fit)" if is_open else blind)
-    z_hd, z_hel = jnp.asarray(diagram["z_hd"]), jnp.asarray(diagram["z_hel"])
-    bare = np.asarray(distance_modulus(z_hd, z_hel, cosmology))
+    low, high = diagram["z_hd"].min(), diagram["z_hd"].max()
+    z = np.geomspace(low / 1.1, high * 1.1, _POINTS)
+    z_hd, z_hel = np.append(diagram["z_hd"], z), np.append(diagram["z_hel"], z)
+    bare = np.asarray(_modulus(jnp.asarray(z_hd), jnp.asarray(z_hel), cosmology))
+    bare, mu = bare[: len(diagram)], bare[len(diagram) :]
     design = np.vander(np.log(diagram["z_hd"]), powers, increasing=True)
     weighted = np.asarray(diagram.covariance.factorize().solve(jnp.asarray(design))).T
     free = np.linalg.lstsq(weighted @ design, weighted @ (diagram["mu"] - bare), rcond=None)[0]
-    low, high = diagram["z_hd"].min(), diagram["z_hd"].max()
-    z = np.geomspace(low / 1.1, high * 1.1, _POINTS)
-    grid = jnp.asarray(z)
-    mu = np.asarray(distance_modulus(grid, grid, cosmology))
     mu = mu + np.vander(np.log(z), powers, increasing=True) @ free
     return Curve(label=label, z=z, mu=mu, at_sn=bare + design @ free)
 

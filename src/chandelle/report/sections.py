@@ -119,7 +119,7 @@ def sample(run: Run, plots: Plots) -> str:
         pictures.append(image(canvas, alt="Number of supernovae by redshift and survey"))
     if run.diagram is not None:
         canvas, ax = _canvas()
-        figures.plot_pulls(run.diagram, posterior=run.posterior, ax=ax)
+        figures.plot_pulls(run.diagram, curve=plots.curve, ax=ax)
         pictures.append(image(canvas, alt="Pulls of the residuals"))
     return f'<div class="pair">{"".join(pictures)}</div>\n'
 

@@ -1,14 +1,17 @@
-"""A drawn run: light curves of a simple bell, their fits, a diagram, a posterior and the truth.
+"""A drawn run: light curves, their fits, a diagram, a posterior and the truth.
 
 The model is no SALT: one bell in time for all bands, so that the report is tested alone.
 """
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import jax.numpy as jnp
 import numpy as np
 import pyarrow as pa
+import pytest
 
+from chandelle.numerics.covariance import BlockLowRank
 from chandelle.physics.distance import Cosmology, distance_modulus
 from chandelle.products.diagram import Diagram
 from chandelle.products.lightcurves import LightCurves
@@ -31,7 +34,7 @@ def bell(fits: SaltFits, band: str, mjd: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class DrawnRun:
     lightcurves: LightCurves
     fits: SaltFits
     diagram: Diagram
@@ -43,7 +46,7 @@ class Run:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
-def draw_run(n: int = 60, *, n_epochs: int = 60, seed: int = 1, hostile: bool = True) -> Run:
+def draw_run(n: int = 60, *, n_epochs: int = 60, seed: int = 1, hostile: bool = True) -> DrawnRun:
     rng = np.random.default_rng(seed)
     is_ztf = np.arange(n) < n // 2
     z = np.where(is_ztf, rng.uniform(0.02, 0.1, n), rng.uniform(0.1, 0.8, n))
@@ -61,7 +64,7 @@ def draw_run(n: int = 60, *, n_epochs: int = 60, seed: int = 1, hostile: bool = 
     diagram = _diagram(fits, mu, rng)
     truth = pa.table({"sn": names.tolist()} | {f"{k}_true": v for k, v in true.items()})
     config = {"seed": seed, "surveys": {"ZTF": {"n": n // 2}, "SNLS": {"n": n - n // 2}}}
-    return Run(
+    return DrawnRun(
         lightcurves=lightcurves,
         fits=fits,
         diagram=diagram,
@@ -136,8 +139,6 @@ def _diagram(fits: SaltFits, mu: np.ndarray, rng) -> Diagram:
         "mu": mu[keep] + rng.normal(0, 0.15, n),
         "survey": fits["survey"][keep],
     }
-    from chandelle.numerics.covariance import BlockLowRank
-
     covariance = BlockLowRank(diagonal=np.full(n, 0.15**2))
     return Diagram.from_columns(columns, meta=meta, covariance=covariance)
 
@@ -159,3 +160,15 @@ def draw_posterior(n: int, *, rng, status: str = "ok") -> Posterior:
         reason="" if status == "ok" else "r-hat of Om is 1.3",
         meta=SIMULATED,
     )
+
+
+@pytest.fixture(scope="session")
+def drawing() -> SimpleNamespace:
+    """What draws: `run`, `posterior`, `bell`, and the `hostile` name."""
+    return SimpleNamespace(run=draw_run, posterior=draw_posterior, bell=bell, hostile=HOSTILE)
+
+
+@pytest.fixture(scope="session")
+def run() -> DrawnRun:
+    """Sixty supernovae, one of a hostile name, four fits that failed, three without epochs."""
+    return draw_run()
