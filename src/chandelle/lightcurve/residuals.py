@@ -7,8 +7,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 from jaxtyping import Array, Float
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from chandelle.core.errors import InputError
 from chandelle.core.precision import require_x64
@@ -135,9 +136,9 @@ def residuals(
 
 
 def model_curve(
-    fit: Mapping[str, Any],
+    fit: Mapping[str, Any] | pd.Series,
     passband: str | Passband,
-    mjd: ArrayLike,
+    mjd: NDArray[np.float64],
     *,
     model: str | SaltModel = "salt3-f22",
     settings: FitConfig | None = None,

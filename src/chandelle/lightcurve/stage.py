@@ -193,10 +193,10 @@ def _fill(
         [
             used < N_PARAMS,
             ~(params[:, 1] > 0) | ~(gain >= min_detection**2),
-            ~answer.is_converged[real] | ~result.is_at_rest[real],
             ~np.isfinite(cov).all(axis=(1, 2)),
+            ~answer.is_converged[real] | ~result.is_at_rest[real],
         ],
-        ["underconstrained", "no_detection", "not_converged", "singular_covariance"],
+        ["underconstrained", "no_detection", "singular_covariance", "not_converged"],
         default="ok",
     )
     is_ok = status == "ok"

@@ -1,0 +1,244 @@
+"""The fit of many: a row for every target, the same whatever the order, exact at the minimum."""
+
+import logging
+
+import jax
+import numpy as np
+import pandas as pd
+import pytest
+
+from chandelle.core.errors import InputError
+from chandelle.core.flags import Flag
+from chandelle.core.units import ZP_NJY
+from chandelle.lightcurve.ingest import read_lightcurves
+from chandelle.lightcurve.residuals import model_curve, model_light_curves, residuals
+from chandelle.lightcurve.stage import FitConfig, fit_salt
+from chandelle.physics.salt import load_salt
+from chandelle.products.lightcurves import LightCurves
+
+COMPARED = ["t0", "x0", "x1", "c", "t0_err", "x0_err", "x1_err", "c_err", "cov_x1_c", "chi2"]
+
+
+@pytest.fixture(scope="module")
+def sample(draw):
+    return draw(12, seed=5)
+
+
+@pytest.fixture(scope="module")
+def lcs(sample) -> LightCurves:
+    epochs, targets = sample
+    return read_lightcurves(epochs, targets=targets, origin="simulated")
+
+
+@pytest.fixture(scope="module")
+def fits(lcs):
+    return fit_salt(lcs)
+
+
+def add(epochs, targets, name, *, z=0.05, rows):
+    """One more target with the given epochs (mjd, band, flux, flux_err)."""
+    extra = pd.DataFrame(rows, columns=["mjd", "band", "flux", "flux_err"])
+    extra = extra.assign(sn=name, zp=ZP_NJY, zpsys="ab")
+    target = pd.DataFrame([{"sn": name, "z": z, "mwebv": 0.0}])
+    return pd.concat([epochs, extra]), pd.concat([targets, target])
+
+
+def noise(n, *, seed, level=0.0):
+    rng = np.random.default_rng(seed)
+    return [
+        (59000.0 + i, "ztfg" if i % 2 else "ztfr", level + 100 * rng.normal(), 100.0)
+        for i in range(n)
+    ]
+
+
+def test_every_bad_target_has_its_row_and_reason(sample):
+    epochs, targets = sample
+    epochs, targets = epochs[epochs.sn < "sn002"], targets[:2]
+    one = epochs[epochs.sn == "sn000"][["mjd", "band", "flux", "flux_err"]].to_numpy().tolist()
+    bad = {
+        "no_data": {"rows": []},
+        "z_invalid": {"rows": one, "z": -9.0},
+        "underconstrained": {"rows": one[:3]},
+        "no_detection": {"rows": noise(40, seed=1)},
+        "negative": {"rows": noise(40, seed=2, level=-300.0)},
+        "no_band_in_range": {"rows": [(m, "ztfg", f, e) for m, _, f, e in one], "z": 2.0},
+        "singular_covariance": {"rows": [(one[20][0], *one[20][1:])] * 3 + [one[20]]},
+    }
+    for k in range(4):
+        bad["singular_covariance"]["rows"][k] = (59000 + 1e-3 * k, "ztfr", 1e5, 1e3)
+    for name, what in bad.items():
+        epochs, targets = add(epochs, targets, name, **what)
+    fits = fit_salt(read_lightcurves(epochs, targets=targets))
+    assert fits["sn"].tolist() == targets.sn.tolist()
+    table = fits.to_pandas()
+    status = table.status
+    assert (status[:2] == "ok").all()
+    for name in bad:
+        assert status[name] == ("no_detection" if name == "negative" else name)
+    failed = table[status != "ok"]
+    assert failed[["t0", "x0", "x1", "c", "mb", "chi2", "x1_err"]].isna().all(axis=None)
+    assert table["flags"]["no_detection"] & Flag.UPPER_LIMIT
+    assert fits.meta.provenance["status"]["ok"] == 2
+
+
+def test_order_and_company_are_irrelevant(sample, fits):
+    epochs, targets = sample
+    rng = np.random.default_rng(0)
+    mixed = epochs.iloc[rng.permutation(len(epochs))]
+    order = rng.permutation(len(targets))
+    other = fit_salt(read_lightcurves(mixed, targets=targets.iloc[order])).to_pandas()
+    same = fits.to_pandas()
+    sigma = same[[f"{n}_err" for n in ("t0", "x0", "x1", "c")]].to_numpy()
+    shuffled = other.loc[same.index]
+    for name in COMPARED:
+        np.testing.assert_allclose(shuffled[name], same[name], rtol=1e-7, atol=1e-9, err_msg=name)
+    few = fit_salt(read_lightcurves(mixed, targets=targets).select_targets(np.array([3, 7])))
+    moved = few.to_pandas()[["t0", "x0", "x1", "c"]].to_numpy() - same[
+        ["t0", "x0", "x1", "c"]
+    ].iloc[[3, 7]].to_numpy()
+    assert np.abs(moved / sigma[[3, 7]]).max() < 1e-5
+
+
+def test_the_answer_is_a_minimum_of_an_independent_chi2(lcs, fits):
+    """Central differences of a chi2 made of `SaltModel.bandflux` vanish at the answer."""
+    salt, table = load_salt("salt3-f22"), fits.to_pandas()
+    for sn in ("sn000", "sn001"):
+        rows, fit = lcs.of(sn).to_pandas(), table.loc[sn]
+
+        def chi2(rows=rows, fit=fit, **shift):
+            theta = {k: fit[k] + shift.get(k, 0.0) for k in ("t0", "x0", "x1", "c")}
+            flux = salt.bandflux(
+                rows.band.tolist(), rows.mjd.to_numpy(), z=fit.z, mwebv=fit.mwebv, zp=ZP_NJY,
+                **theta,
+            )
+            return float((((rows.flux - np.asarray(flux)) / rows.flux_err) ** 2).sum())
+
+        assert chi2() == pytest.approx(fit.chi2, rel=1e-9)
+        for name in ("t0", "x0", "x1", "c"):
+            step = 0.05 * fit[f"{name}_err"]
+            slope = (chi2(**{name: step}) - chi2(**{name: -step})) / (2 * step)
+            # A slope of 2 delta / sigma^2 is an answer delta away: ask delta < 1e-3 sigma.
+            assert abs(slope * fit[f"{name}_err"]) < 2e-3, name
+
+
+def test_errors_are_the_scatter_of_the_answers(fits, sample):
+    truth = sample[1].set_index("sn")
+    table = fits.to_pandas()
+    pulls = np.concatenate(
+        [((table[n] - truth[n]) / table[f"{n}_err"]).to_numpy() for n in ("t0", "x0", "x1", "c")]
+    )
+    assert abs(pulls.std() - 1) < 5 / np.sqrt(2 * len(pulls))
+    assert abs(pulls.mean()) < 5 / np.sqrt(len(table))
+
+
+def test_peak_magnitude_and_its_covariances_follow_from_x0(fits):
+    table = fits.to_pandas()
+    np.testing.assert_allclose(
+        table.mb, fits.meta.provenance["mb_offset"] - 2.5 * np.log10(table.x0), atol=1e-12
+    )
+    rate = -2.5 / np.log(10) / table.x0
+    np.testing.assert_allclose(table.mb_err, -rate * table.x0_err)
+    np.testing.assert_allclose(table.cov_mb_x1, rate * table.cov_x0_x1)
+    assert np.linalg.eigvalsh(fits.distance_covariance()).min() > 0
+
+
+def test_very_red_supernovae_are_fitted_with_the_longer_series():
+    salt = load_salt("salt3-f22")
+    mjd = np.tile(np.arange(58985.0, 59040.0, 3.0), 3)
+    band = np.repeat(["ztfg", "ztfr", "ztfi"], len(mjd) // 3)
+    theta = {"z": 0.03, "t0": 59000.0, "x0": 1e-2, "x1": 0.5, "c": 0.8}
+    flux = np.asarray(salt.bandflux(band.tolist(), mjd, zp=ZP_NJY, **theta))
+    frame = pd.DataFrame(
+        {"sn": "red", "mjd": mjd, "band": band, "flux": flux, "flux_err": 0.01 * flux.max(),
+         "zp": ZP_NJY}
+    )
+    fit = fit_salt(
+        read_lightcurves(frame, targets=pd.DataFrame({"sn": ["red"], "z": [0.03]}))
+    ).to_pandas().loc["red"]
+    # Noiseless: the answer is the truth to the tolerance of the descent, 1e-5 sigma.
+    for name in ("t0", "x0", "x1", "c"):
+        assert abs(fit[name] - theta[name]) < 2e-5 * fit[f"{name}_err"], name
+    assert fit.chi2 < 1e-9
+
+
+def test_phase_and_wave_ranges_cut_what_they_say(lcs, fits):
+    cut = fit_salt(lcs, phase_range=(-10.0, 30.0), wave_range=(3000.0, 7000.0)).to_pandas()
+    frame, z = lcs.to_pandas(), lcs.targets.to_pandas().set_index("sn").z_hel
+    for sn, rows in frame.groupby("sn"):
+        if cut.status[sn] != "ok":
+            continue
+        phase = (rows.mjd - cut.t0[sn]) / (1 + z[sn])
+        bands = rows.band.map(lambda b: MEAN[b]) / (1 + z[sn])
+        inside = (phase > -10) & (phase < 30) & (bands > 3000) & (bands < 7000)
+        assert cut.ndof[sn] == inside.sum() - 4
+    assert (cut.ndof < fits.to_pandas().ndof).any()
+
+
+MEAN = {}
+
+
+@pytest.fixture(autouse=True)
+def mean_waves():
+    from chandelle.instrument.passbands import list_passbands, load_passband
+
+    MEAN.update({name: load_passband(name).mean_wave for name in list_passbands()})
+
+
+def test_a_band_beyond_the_model_is_dropped_and_flagged(sample):
+    epochs, targets = sample
+    one = epochs[epochs.sn == "sn001"]
+    extra = one[:5].assign(band="lsstu")
+    target = targets[targets.sn == "sn001"].assign(z=0.7)
+    lcs = read_lightcurves(pd.concat([one, extra]), targets=target)
+    fit = fit_salt(lcs).to_pandas().iloc[0]
+    assert fit["flags"] & Flag.BAND_DROPPED
+    model = load_salt("salt3-f22")
+    assert np.isnan(model_light_curves(fit_salt(lcs), lcs, model=model)[lcs["band"] == "lsstu"]).all()
+
+
+def test_residuals_and_curves_are_the_model(lcs, fits):
+    found = residuals(fits, lcs)
+    salt, table = load_salt("salt3-f22"), fits.to_pandas()
+    np.testing.assert_allclose(
+        [(found["pull"][lcs["sn"] == sn] ** 2).sum() for sn in table.index], table.chi2, rtol=1e-8
+    )
+    rows = (lcs["sn"] == "sn003") & (lcs["band"] == "lsstr")
+    curve = model_curve(table.loc["sn003"], "lsstr", lcs["mjd"][rows], model=salt)
+    np.testing.assert_allclose(found["model_flux"][rows], curve, rtol=1e-9, atol=1e-6)
+    with pytest.raises(InputError, match="same targets"):
+        residuals(fits.select(np.arange(3)), lcs)
+
+
+def test_few_kernels_are_compiled(lcs, caplog):
+    """Any number of supernovae of one padded shape costs one compilation of each kernel."""
+    fit_salt(lcs.select_targets(np.arange(9)))
+    with jax.log_compiles(), caplog.at_level(logging.WARNING):
+        fit_salt(lcs.select_targets(np.arange(11)))
+        fit_salt(lcs.select_targets(np.arange(10)))
+    kernels = ("descend", "scan_starts", "make_tables")
+    again = [r.getMessage() for r in caplog.records if any(k in r.getMessage() for k in kernels)]
+    assert not [line for line in again if line.startswith("Finished XLA compilation")], again
+
+
+def test_progress_is_told_and_settings_are_recorded(lcs):
+    told = []
+    fits = fit_salt(lcs, progress=lambda done, total: told.append((done, total)))
+    assert told[-1] == (12, 12)
+    assert fits.meta.origin == "simulated"
+    assert fits.meta.provenance["model"] == "salt3-f22"
+    assert FitConfig(**fits.meta.provenance["fit"]) == FitConfig()
+
+
+def test_impossible_settings_are_refused(lcs):
+    with pytest.raises(InputError, match="low < high"):
+        fit_salt(lcs, phase_range=(40.0, -10.0))
+    with pytest.raises(InputError, match="no SALT model"):
+        fit_salt(lcs, model="salt9")
+
+
+def test_tables_are_taken_directly(sample):
+    epochs, targets = sample
+    merged = epochs.merge(targets[["sn", "z", "mwebv"]], on="sn")
+    fits = fit_salt(merged[merged.sn == "sn000"])
+    assert fits["status"].tolist() == ["ok"]
+    assert jax.config.read("jax_enable_x64")
