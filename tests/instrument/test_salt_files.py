@@ -74,7 +74,9 @@ def test_unknown_name_says_what_is_known():
 
 
 def test_empty_folder(tmp_path):
-    with pytest.raises(InputError, match="neither salt2_template_0.dat nor salt3_template_0.dat"):
+    with pytest.raises(
+        InputError, match=r"neither salt2_template_0\.dat nor salt3_template_0\.dat"
+    ):
         read_salt(tmp_path)
 
 

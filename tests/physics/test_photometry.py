@@ -68,7 +68,7 @@ def test_superfluous_zeros_do_not_move_the_grid():
 def test_refusals():
     band = load_passband("ztfg")
     short = ReferenceSpectrum(name="short", wave=np.array([4000.0, 5000.0]), flux=np.ones(2))
-    with pytest.raises(InputError, match="ztfg .* reaches beyond the spectrum of short"):
+    with pytest.raises(InputError, match=r"ztfg .* reaches beyond the spectrum of short"):
         reference_bandflux(band, short)
     with pytest.raises(InputError, match="zpsys must be 'ab', 'vega'"):
         zero_magnitude_flux(band, "st")

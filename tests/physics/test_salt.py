@@ -191,7 +191,7 @@ def test_band_outside_the_model_is_refused_like_sncosmo(f22, method):
 
 def test_refusals(f22):
     salt, _ = f22
-    with pytest.raises(InputError, match="wavelengths .* outside the range"):
+    with pytest.raises(InputError, match=r"wavelengths .* outside the range"):
         salt.flux(58000.0, [1000.0, 5000.0], **THETA)
     with pytest.raises(InputError, match="expected one band an epoch, got 1 for 2 epochs"):
         salt.bandflux(["ztfg"], [58000.0, 58001.0], **THETA)
@@ -260,8 +260,7 @@ def test_no_retrace_for_new_values(f22):
         run(0.06, 13)
         run(0.07, 13)
         assert not compiled
-        jax.clear_caches()
-        run(0.06, 13)
+        run(0.06, 129)
         assert compiled
     finally:
         jax.monitoring.unregister_event_duration_listener(listen)
