@@ -1,5 +1,6 @@
 """What a user meets first: help, version, wrong usage, exit codes, how long it takes."""
 
+import logging
 import resource
 import subprocess
 import sys
@@ -106,6 +107,24 @@ def test_unknown_errors_keep_their_traceback(shell, tmp_path):
     assert done.returncode == 1
     assert "Traceback" in done.stderr
     assert "a bug" in done.stderr
+
+
+def test_a_folder_that_takes_no_files(run, tmp_path):
+    (tmp_path / "a").write_bytes(b"a")
+    digest = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"
+    arguments = ("fetch", tmp_path / "a", "--sha256", digest, "-o", tmp_path / "a" / "b")
+    result = run(*arguments)
+    assert result.code == 1
+    assert result.err.startswith(f"chandelle: {tmp_path / 'a'}")
+    assert "Traceback" not in result.err
+    assert "Traceback" in run(*arguments, "--verbose").err
+
+
+def test_the_log_is_left_as_it_was(run):
+    logger = logging.getLogger("chandelle")
+    before = (logger.level, list(logger.handlers))
+    run("--version", "--verbose")
+    assert (logger.level, list(logger.handlers)) == before
 
 
 def test_version(run):

@@ -18,16 +18,33 @@ _log = logging.getLogger(__name__)
 _out: ContextVar[Console] = ContextVar("out")
 
 
-def set_up(*, quiet: bool, verbose: bool) -> None:
-    """Route the log of chandelle to stderr at the level asked for, and silence `say` if quiet."""
-    _out.set(Console(quiet=quiet, highlight=False, markup=False, soft_wrap=True))
+@contextmanager
+def session(*, quiet: bool, verbose: bool) -> Iterator[None]:
+    """Send the log of chandelle to stderr, and silence `say` if quiet, while a command runs."""
     logger = logging.getLogger("chandelle")
-    for handler in [h for h in logger.handlers if isinstance(h, RichHandler)]:
-        logger.removeHandler(handler)
-    level = logging.ERROR if quiet else logging.DEBUG if verbose else logging.WARNING
-    console = Console(stderr=True, highlight=False)
-    logger.addHandler(RichHandler(level, console, show_path=verbose, log_time_format="%H:%M:%S"))
+    former, level = logger.level, logging.WARNING
+    if quiet or verbose:
+        level = logging.ERROR if quiet else logging.DEBUG
+    handler = _log_handler()
+    out = _out.set(Console(quiet=quiet, highlight=False, markup=False, soft_wrap=True))
+    logger.addHandler(handler)
     logger.setLevel(level)
+    try:
+        yield
+    finally:
+        logger.setLevel(former)
+        logger.removeHandler(handler)
+        _out.reset(out)
+
+
+def _log_handler() -> logging.Handler:
+    """Log in color on a terminal, else one line a record with its date."""
+    console = Console(stderr=True, highlight=False)
+    if console.is_terminal:
+        return RichHandler(console=console, show_path=False, log_time_format="%H:%M:%S")
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    return handler
 
 
 def say(text: str) -> None:

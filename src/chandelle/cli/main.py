@@ -3,6 +3,7 @@
 Exit codes: 0 done, 1 failed, 2 unusable input or wrong usage, 3 blinded, 4 not converged.
 """
 
+import logging
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -21,6 +22,7 @@ from chandelle.cli.simulate import simulate
 from chandelle.cli.standardize import standardize
 from chandelle.core.errors import ChandelleError
 
+_log = logging.getLogger(__name__)
 _USAGE = 2
 _INTERRUPTED = 130
 
@@ -61,10 +63,14 @@ def _launch(
     quiet
         Say nothing but errors.
     verbose
-        Log every step.
+        Log every step, and where an error came from.
     """
-    console.set_up(quiet=quiet, verbose=verbose)
-    return app(tokens)
+    with console.session(quiet=quiet, verbose=verbose):
+        try:
+            return app(tokens)
+        except Exception:
+            _log.debug("the command failed here", exc_info=True)
+            raise
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -83,6 +89,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except ChandelleError as error:
         console.complain(str(error))
         code = error.exit_code
+    except OSError as error:
+        console.complain(f"{error.filename or 'system'}: {error.strerror or error}")
+        code = ChandelleError.exit_code
     except KeyboardInterrupt:
         console.complain("interrupted; finished products stay, half-written ones were removed")
         code = _INTERRUPTED
