@@ -28,14 +28,14 @@ from chandelle.products.product import Meta
 from chandelle.products.saltfits import SaltFits
 
 _log = logging.getLogger(__name__)
-_N_DRAWS = {Diagram: 2000, SaltFits: 1000}
+_N_DRAWS = {Diagram: 5000, SaltFits: 1000}
 
 
 class CosmologyConfig(StageConfig):
     """Settings of the cosmology stage.
 
     `cuts`, `sigma_v_km_s` (scatter of peculiar velocities) and `lensing` (mag at z = 1) are used
-    on SALT fits only; a diagram has them in its covariance. `n_draws` is a chain's: 2000 for a
+    on SALT fits only; a diagram has them in its covariance. `n_draws` is a chain's: 5000 for a
     diagram, 1000 for SALT fits unless told otherwise.
     """
 

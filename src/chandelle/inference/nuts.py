@@ -5,7 +5,6 @@ estimated from all of them. Warm-up and draws are one loop around one compiled k
 own window adaptation compiles the kernel several times over and learns a chain at a time.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import equinox as eqx
@@ -17,7 +16,7 @@ from blackjax.mcmc import hmc, nuts
 from jaxtyping import Array, Bool, Float, Int, Key
 from numpy.typing import NDArray
 
-from chandelle.inference.maximize import Maximum
+from chandelle.inference.maximize import Maximum, value_and_gradient
 from chandelle.inference.problem import Problem
 
 _CANDIDATES = 16
@@ -137,12 +136,13 @@ def sample_nuts(
     # A flat or inverted direction gets the width of the prior, a unit Gaussian.
     eigenvalues = np.maximum(eigenvalues, 1.0)
     whitening = vectors / np.sqrt(eigenvalues)[None, :]
+    key_start, key_steps = jax.random.split(key)
     trace = _sample(
         problem,
         jnp.asarray(center.phi),
         jnp.asarray(whitening),
-        key,
-        n_chains,
+        _dispersed(problem, center.phi, whitening, key_start, n_chains),
+        key_steps,
         n_warmup,
         n_draws,
         target_acceptance,
@@ -161,8 +161,8 @@ def _sample(
     problem: Problem,
     center: Float[Array, " param"],
     whitening: Float[Array, "param param"],
+    states: hmc.HMCState,
     key: Key[Array, ""],
-    n_chains: int,
     n_warmup: int,
     n_draws: int,
     target_acceptance: float,
@@ -174,15 +174,15 @@ def _sample(
 
     kernel = nuts.build_kernel()
 
-    def step(carry, inputs):  # noqa: ANN001, ANN202
+    def step(carry, inputs):
         states, warmup = carry
         key, is_warmup, ends_window = inputs
         log_step = jnp.where(is_warmup, warmup.step.log_step_size, warmup.step.log_step_size_avg)
 
-        def move(key, state):  # noqa: ANN001, ANN202
+        def move(key, state):
             return kernel(key, state, log_density, jnp.exp(log_step), warmup.inverse_metric)
 
-        states, info = jax.vmap(move)(jax.random.split(key, n_chains), states)
+        states, info = jax.vmap(move)(jax.random.split(key, states.position.shape[0]), states)
         acceptance = jnp.mean(jnp.nan_to_num(info.acceptance_rate))
         learned = warmup.collect(states.position, acceptance, target_acceptance)
         warmup = _choose(is_warmup, learned, warmup)
@@ -195,13 +195,10 @@ def _sample(
             energy=info.energy,
         )
 
-    key_start, key_steps = jax.random.split(key)
-    points = _dispersed(log_density, key_start, n_chains, center.shape[0])
-    states = jax.vmap(lambda u: hmc.init(u, log_density))(points)
     warmup = _Warmup.fresh(jnp.eye(center.shape[0]), jnp.asarray(_INITIAL_STEP))
     n = n_warmup + n_draws
     ends = np.isin(np.arange(n), [int(part * n_warmup) for part in _WINDOW_ENDS])
-    inputs = (jax.random.split(key_steps, n), jnp.arange(n) < n_warmup, jnp.asarray(ends))
+    inputs = (jax.random.split(key, n), jnp.arange(n) < n_warmup, jnp.asarray(ends))
     _, trace = jax.lax.scan(step, (states, warmup), inputs)
     return jax.tree.map(lambda x: x[n_warmup:].T, trace)
 
@@ -212,10 +209,23 @@ def _choose(condition: Bool[Array, ""], yes: _Warmup, no: _Warmup) -> _Warmup:
 
 
 def _dispersed(
-    log_density: Callable[[Array], Array], key: Key[Array, ""], n_chains: int, size: int
-) -> Float[Array, "chain param"]:
+    problem: Problem,
+    center: NDArray[np.float64],
+    whitening: NDArray[np.float64],
+    key: Key[Array, ""],
+    n_chains: int,
+) -> hmc.HMCState:
     """Start each chain at the first of a few wide points where the density is finite."""
-    points = _DISPERSION * jax.random.normal(key, (n_chains, _CANDIDATES, size))
-    points = jnp.concatenate([points, jnp.zeros((n_chains, 1, size))], axis=1)
-    is_finite = jnp.isfinite(jax.vmap(jax.vmap(log_density))(points))
-    return jax.vmap(lambda chain, i: chain[i])(points, jnp.argmax(is_finite, axis=1))
+    size = len(center)
+    points = np.asarray(_DISPERSION * jax.random.normal(key, (n_chains, _CANDIDATES, size)))
+    positions, values, gradients = [], [], []
+    for candidates in points:
+        for u in (*candidates, np.zeros(size)):
+            phi = center + whitening @ u
+            value, gradient = value_and_gradient(problem, phi, target="density")
+            if np.isfinite(value) and np.isfinite(gradient).all():
+                break
+        positions.append(u)
+        values.append(-value)
+        gradients.append(-whitening.T @ gradient)
+    return hmc.HMCState(*(jnp.asarray(np.array(x)) for x in (positions, values, gradients)))

@@ -23,9 +23,7 @@ _KNOT_SPACING = 0.5
 _MIN_SUPPORT = 3.0
 
 
-def reference_modulus(
-    z_hd: NDArray[np.float64], z_hel: NDArray[np.float64]
-) -> Float[Array, " sn"]:
+def reference_modulus(z_hd: NDArray[np.float64], z_hel: NDArray[np.float64]) -> Float[Array, " sn"]:
     """Distance moduli of flat LCDM with Om = 0.3: the curve from which free distances depart."""
     return DistanceOperator.at(z_hd, z_hel)(Cosmology(Om=0.3))
 
@@ -82,7 +80,7 @@ def parameters_of(*, has_host: bool) -> tuple[Parameter, ...]:
 
 
 class FreeDistanceLikelihood(eqx.Module):
-    r"""Likelihood of SALT parameters with
+    r"""Likelihood of SALT parameters at distances free in redshift.
 
     .. math:: \mu_i = \mu_{ref}(z_i) + \sum_k h_k(\ln z_i)\, b_k
 
