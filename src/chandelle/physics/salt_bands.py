@@ -208,19 +208,17 @@ def phase_weights(surfaces: SaltSurfaces, phase: Float[Array, "*shape"]) -> Phas
     at_edge = jnp.stack([corner, corner + 1, none, none, none, none], axis=-1)
     within = jnp.concatenate([cell.index, count + cell.index[..., 1:3]], axis=-1)
 
-    def weights(cubic: Array, linear: Array) -> Array:
-        blank = jnp.zeros_like(cubic)
-        return jnp.where(
-            edge,
-            jnp.concatenate([linear[..., 1:3], blank], axis=-1),
-            jnp.concatenate([cubic, linear[..., 1:3]], axis=-1),
-        )
-
     return PhaseWeights(
         index=jnp.where(edge, at_edge, within),
-        weight=weights(cell.cubic, cell.linear),
-        slope=weights(cell.cubic_slope, cell.linear_slope),
+        weight=_in_blocks(edge, cell.cubic, cell.linear),
+        slope=_in_blocks(edge, cell.cubic_slope, cell.linear_slope),
     )
+
+
+def _in_blocks(edge: Array, cubic: Array, linear: Array) -> Array:
+    """Weights of the six nodes, in the order of `PhaseWeights.index`."""
+    at_edge = jnp.concatenate([linear[..., 1:3], jnp.zeros_like(cubic)], axis=-1)
+    return jnp.where(edge, at_edge, jnp.concatenate([cubic, linear[..., 1:3]], axis=-1))
 
 
 def table_flux(

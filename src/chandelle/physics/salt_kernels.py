@@ -26,7 +26,28 @@ def flux_kernel(
     theta: tuple[Float[Array, ""], ...],
     dust: DustLaw,
 ) -> Float[Array, "epoch wave"]:
-    """Observer-frame flux; the arguments are those of `SaltModel.flux`, raveled."""
+    """Observer-frame spectral flux density.
+
+    Parameters
+    ----------
+    surfaces : SaltSurfaces
+        The model.
+    mjd : Array, shape (epoch,), day
+        Times.
+    wave : Array, shape (wave,), angstrom
+        Wavelengths.
+    z : Array
+        Redshift.
+    theta : tuple of Arrays
+        t0 [day], x0, x1, c, Milky Way E(B-V) [mag], R_V.
+    dust : {"f99", "ccm89", "o94"}
+        Extinction law.
+
+    Returns
+    -------
+    Array, shape (epoch, wave), erg/s/cm2/angstrom
+        Zero outside the model.
+    """
     t0, x0, x1, c, mwebv, r_v = theta
     scale = 1.0 / (1.0 + z)
     rest = wave * scale
@@ -45,7 +66,28 @@ def bandflux_kernel(
     theta: tuple[Float[Array, ""], ...],
     dust: DustLaw,
 ) -> Float[Array, " epoch"]:
-    """Flux through one band; `weight` carries the unit of flux."""
+    """Flux through one band.
+
+    Parameters
+    ----------
+    surfaces : SaltSurfaces
+        The model.
+    wave, weight : Array, shape (sample,)
+        Samples of the band [angstrom]; the weights carry the unit of flux.
+    mjd : Array, shape (epoch,), day
+        Times.
+    z : Array
+        Redshift.
+    theta : tuple of Arrays
+        t0 [day], x0, x1, c, Milky Way E(B-V) [mag], R_V.
+    dust : {"f99", "ccm89", "o94"}
+        Extinction law.
+
+    Returns
+    -------
+    Array, shape (epoch,)
+        In the unit of the weights.
+    """
     t0, x0, x1, c, mwebv, r_v = theta
     color = surfaces.color_law(wave / (1.0 + z))
     dimming = c * color + extinction(wave, ebv=mwebv, r_v=r_v, law=dust)
@@ -67,7 +109,26 @@ def relative_variance_kernel(
     t0: Float[Array, ""],
     x1: Float[Array, ""],
 ) -> tuple[Float[Array, " epoch"], Float[Array, ""]]:
-    """Relative variance of one band's epochs, and its color dispersion."""
+    """Relative variance of one band's epochs, and its color dispersion.
+
+    Parameters
+    ----------
+    surfaces, errors : SaltSurfaces, SaltErrors
+        The model.
+    curve : BandCurve
+        The band.
+    lengths : tuple of int
+        From `grid_lengths`.
+    mjd : Array, shape (epoch,), day
+        Times.
+    z, t0, x1 : Array
+        Redshift, time of maximum [day], stretch.
+
+    Returns
+    -------
+    tuple of Arrays
+        Variances, shape (epoch,), and dispersion, scalar.
+    """
     band = band_errors(surfaces, errors, curve, z=z, lengths=lengths)
     phase = (mjd - t0) * (1.0 / (1.0 + z))
     weights = phase_weights(surfaces, phase)
