@@ -6,7 +6,7 @@ import pytest
 from chandelle.core.units import ZP_NJY
 from chandelle.physics.salt import load_salt
 from chandelle.products.saltfits import SaltFits
-from chandelle.report.curves import N_CURVE, PHASES, pack
+from chandelle.report.curves import CURVE_PHASES, N_CURVE, PHASES, pack
 from chandelle.report.model import band_waves, salt_curves
 from chandelle.report.plots import chosen_names
 
@@ -42,7 +42,7 @@ def test_model_is_the_model_at_the_epochs_and_on_the_grid(run, packed, drawing):
             assert np.isnan(model[~inside]).all()
         curves = slice(packed.first_curve[i], packed.first_curve[i + 1])
         assert packed.curve_band[curves].tolist() == np.unique(packed.band[own]).tolist()
-        grid = packed.origin[i] + np.linspace(*packed.window[i], N_CURVE)
+        grid = packed.origin[i] + CURVE_PHASES * (1 + fit["z"][0])
         for curve, band in zip(packed.curve[curves], packed.curve_band[curves], strict=True):
             expected = 1e-3 * drawing.bell(fit, packed.bands[band], grid[None, :])[0]
             assert np.allclose(curve, expected, rtol=1e-5)

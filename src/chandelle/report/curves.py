@@ -13,10 +13,19 @@ ModelCurve = Callable[[SaltFits, str, NDArray[np.float64]], NDArray[np.float64]]
 """`model_curve(fits, band, mjd)` gives fluxes [nJy] of shape (sn, time) at `mjd` of that shape, one
 row a fit; NaN where the model does not reach the band."""
 
-N_CURVE = 60
-"""Points of a drawn SALT curve."""
 PHASES = (-19.99, 49.99)
 """Rest-frame days between which SALT is drawn: its range, less what rounding may fall out of."""
+CURVE_PHASES = np.concatenate(
+    [
+        np.linspace(PHASES[0], -12.0, 5),
+        np.linspace(-10.5, 24.0, 41),
+        np.linspace(26.0, PHASES[1], 14),
+    ]
+)
+"""Phases of a drawn SALT curve, close to each other about maximum, where it bends."""
+N_CURVE = len(CURVE_PHASES)
+CURVE_GRID = (CURVE_PHASES - PHASES[0]) / (PHASES[1] - PHASES[0])
+"""The same as fractions of the window in time."""
 _KEPT_PHASES = (-40.0, 100.0)
 _MICRO = 1e-3
 
@@ -42,7 +51,7 @@ class Packed:
     band : array of int, shape (epoch,)
         Index into `bands`.
     curve : array, shape (curve, 60)
-        SALT flux at 60 times evenly spaced over `window`.
+        SALT flux at the fractions `CURVE_GRID` of `window`.
     curve_band : array of int, shape (curve,)
         Index into `bands`.
     bands : tuple of str
@@ -183,7 +192,6 @@ def _evaluate(
     model = np.full(len(time), np.nan)
     curves, owners, labels = [np.zeros((0, N_CURVE))], [np.zeros(0, int)], [np.zeros(0, int)]
     if fits is not None and model_curve is not None:
-        grid = np.linspace(0.0, 1.0, N_CURVE)[None, :]
         for k, name in enumerate(bands):
             here = np.flatnonzero((band == k) & (row[of] >= 0))
             sn, inverse, counts = np.unique(of[here], return_inverse=True, return_counts=True)
@@ -192,7 +200,7 @@ def _evaluate(
             column = N_CURVE + np.arange(len(here)) - np.repeat(np.cumsum(counts) - counts, counts)
             low, high = times.window[sn].T[:, :, None]
             since = np.repeat(low, N_CURVE + counts.max(), axis=1)
-            since[:, :N_CURVE] = low + (high - low) * grid
+            since[:, :N_CURVE] = low + (high - low) * CURVE_GRID[None, :]
             since[inverse, column] = np.clip(time[here], low[inverse, 0], high[inverse, 0])
             flux = model_curve(fits.select(row[sn]), name, times.origin[sn][:, None] + since)
             inside = (time[here] >= low[inverse, 0]) & (time[here] <= high[inverse, 0])

@@ -10,6 +10,7 @@ from bokeh.models import (
     ColumnDataSource,
     CustomJS,
     CustomJSTicker,
+    GlyphRenderer,
     GroupFilter,
     HoverTool,
     Legend,
@@ -93,6 +94,33 @@ def styled_figure(*, height: int, **settings: Any) -> figure:
         grid.grid_line_color = GRID
     plot.yaxis.axis_label_standoff = 4
     return plot
+
+
+def nearest_hover(renderers: list[GlyphRenderer], tooltips: str, *, field: str) -> HoverTool:
+    """Make a hover that names the nearest point only, however many lie under the mouse.
+
+    Parameters
+    ----------
+    renderers : list of GlyphRenderer
+        Points it looks at; of each renderer the nearest is named.
+    tooltips : str
+        HTML template.
+    field : str
+        Any column of their source.
+
+    Returns
+    -------
+    HoverTool
+        To add to the figure.
+    """
+    code = """
+        const {glyph_view, indices, sx, sy, snap_sx, snap_sy} = cb_data.vars;
+        const distances = indices.map((i) =>
+          Math.hypot(glyph_view.sx[i] - sx, glyph_view.sy[i] - sy));
+        return Math.hypot(snap_sx - sx, snap_sy - sy) <= Math.min(...distances) + 1e-6;
+    """
+    only: dict[str, CustomJS | list[CustomJS]] = {f"@{field}": CustomJS(code=code)}
+    return HoverTool(renderers=list(renderers), tooltips=tooltips, filters=only, limit=1)
 
 
 def diagram_figures(
@@ -242,7 +270,7 @@ def _draw_points(
     upper.add_layout(legend)
     for plot, y in ((upper, "mu"), (lower, "residual")):
         renderers = [dots for owner, dots in points if owner is plot]
-        plot.add_tools(HoverTool(renderers=renderers, tooltips=_TOOLTIPS))
+        plot.add_tools(nearest_hover(renderers, _TOOLTIPS, field="sn"))
         plot.add_tools(
             TapTool(mode="replace", renderers=renderers, callback=_nearest(plot, source, y))
         )

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from chandelle.core.errors import InputError
 from chandelle.products.lightcurves import LightCurves
 from chandelle.products.saltfits import SaltFits
-from chandelle.report.curves import ModelCurve, Packed, pack
+from chandelle.report.curves import CURVE_GRID, ModelCurve, Packed, pack
 from chandelle.report.figures import split_axes
 from chandelle.report.model import band_waves, salt_curves
 from chandelle.report.style import INK, LABELS, Mark, band_marks
@@ -67,9 +67,8 @@ def plot_lightcurve(
 
 def _draw(upper: Axes, lower: Axes, packed: Packed, marks: dict[str, Mark]) -> None:
     mjd = packed.origin[0] + packed.time
-    grid = packed.origin[0] + np.linspace(
-        packed.window[0, 0], packed.window[0, 1], packed.curve.shape[1]
-    )
+    start, stop = packed.window[0]
+    grid = packed.origin[0] + start + (stop - start) * CURVE_GRID
     pulls = (packed.flux - packed.model) / packed.flux_err
     for band, mark in marks.items():
         k = packed.bands.index(band)

@@ -5,12 +5,12 @@ from importlib.resources import files
 from typing import Any
 
 import numpy as np
-from bokeh.models import BasicTickFormatter, ColumnDataSource, CustomJS, HoverTool, Range1d, Span
+from bokeh.models import BasicTickFormatter, ColumnDataSource, CustomJS, Range1d, Span
 from bokeh.plotting import figure
 
 from chandelle.products.saltfits import SaltFits
-from chandelle.report.curves import N_CURVE, Packed
-from chandelle.report.interactive import DiagramFigures, styled_figure
+from chandelle.report.curves import CURVE_GRID, Packed
+from chandelle.report.interactive import DiagramFigures, nearest_hover, styled_figure
 from chandelle.report.style import INK, LABELS, Mark
 
 _TOOLTIPS = "@band<br>MJD @mjd{0.00}<br>@flux{0.000} ± @flux_err{0.000} µJy<br>pull @pull{0.0}"
@@ -81,7 +81,7 @@ def panel_figures(
             "band_colors": [marks[band].color for band in packed.bands],
             "band_markers": [marks[band].bokeh for band in packed.bands],
             "band_rank": [list(marks).index(band) for band in packed.bands],
-            "n_curve": N_CURVE,
+            "grid": CURVE_GRID.tolist(),
         },
         code=files("chandelle.report").joinpath("panel.js").read_text(encoding="utf-8"),
     )
@@ -119,7 +119,7 @@ def _empty_figures(points: ColumnDataSource, lines: ColumnDataSource) -> tuple[f
         dots = plot.scatter(
             "mjd", y, source=points, marker="marker", color="color", size=7, **legend
         )
-        plot.add_tools(HoverTool(renderers=[dots], tooltips=_TOOLTIPS))
+        plot.add_tools(nearest_hover([dots], _TOOLTIPS, field="band"))
     flux.legend.update(border_line_color=None, background_fill_alpha=0.85, padding=6)
     flux.legend.update(label_text_font_size="12px", label_text_color=INK, spacing=1)
     return flux, pull

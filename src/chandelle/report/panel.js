@@ -1,6 +1,6 @@
 // Fills the light-curve panel with the supernova selected in `stars`.
 // Arguments: stars, epochs, curves, curve_band, points, lines, flux, pull, diagram, bands, band_colors,
-// band_markers, band_rank, n_curve.
+// band_markers, band_rank, grid.
 const chosen = stars.selected.indices;
 if (chosen.length === 0) {
   return;
@@ -37,8 +37,8 @@ for (const j of order) {
 const drawn = {xs: [], ys: [], color: []};
 const [start, stop] = [star("start"), star("stop")];
 for (let k = star("first_curve"); k < star("end_curve"); k++) {
-  const ys = Array.from(curves.data.flux.slice(k * n_curve, (k + 1) * n_curve));
-  drawn.xs.push(ys.map((_, m) => origin + start + (stop - start) * m / (n_curve - 1)));
+  const ys = Array.from(curves.data.flux.slice(k * grid.length, (k + 1) * grid.length));
+  drawn.xs.push(grid.map((fraction) => origin + start + (stop - start) * fraction));
   drawn.ys.push(ys);
   drawn.color.push(band_colors[curve_band[k]]);
 }
