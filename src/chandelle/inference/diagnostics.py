@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +56,9 @@ def diagnose(
     ----------
     A. Vehtari et al., 2021, Bayesian Analysis 16, 667.
     """
-    from arviz_stats.base import array_stats
+    from arviz_stats.base.array import array_stats
+
+    axes: dict[str, Any] = {"chain_axis": 0, "draw_axis": 1}
 
     r_hat, bulk, tail, broken = {}, {}, {}, []
     for name, values in draws.items():
@@ -63,11 +66,9 @@ def diagnose(
             r_hat[name], bulk[name], tail[name] = np.inf, 0.0, 0.0
             broken.append(name)
             continue
-        r_hat[name] = float(array_stats.rhat(values, chain_axis=0, draw_axis=1, method="rank"))
-        bulk[name] = float(array_stats.ess(values, chain_axis=0, draw_axis=1, method="bulk"))
-        tail[name] = float(
-            array_stats.ess(values, chain_axis=0, draw_axis=1, method="tail", prob=_TAIL)
-        )
+        r_hat[name] = np.asarray(array_stats.rhat(values, method="rank", **axes)).item()
+        bulk[name] = np.asarray(array_stats.ess(values, method="bulk", **axes)).item()
+        tail[name] = np.asarray(array_stats.ess(values, method="tail", prob=_TAIL, **axes)).item()
     divergent = 0.0 if diverging is None else float(np.mean(diverging))
     reasons = [f"{name} does not move or is not finite" for name in broken]
     worst = max(r_hat, key=lambda name: r_hat[name])

@@ -6,6 +6,7 @@ own window adaptation compiles the kernel several times over and learns a chain 
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -180,7 +181,8 @@ def _sample(
         log_step = jnp.where(is_warmup, warmup.step.log_step_size, warmup.step.log_step_size_avg)
 
         def move(key, state):
-            return kernel(key, state, log_density, jnp.exp(log_step), warmup.inverse_metric)
+            step_size: Any = jnp.exp(log_step)
+            return kernel(key, state, log_density, step_size, warmup.inverse_metric)
 
         states, info = jax.vmap(move)(jax.random.split(key, states.position.shape[0]), states)
         acceptance = jnp.mean(jnp.nan_to_num(info.acceptance_rate))
@@ -189,10 +191,10 @@ def _sample(
         warmup = _choose(ends_window, warmup.close_window(), warmup)
         return (states, warmup), _Trace(
             values=jax.vmap(lambda u: problem.named(center + whitening @ u))(states.position),
-            diverging=info.is_divergent,
-            acceptance_rate=info.acceptance_rate,
-            n_steps=info.num_integration_steps,
-            energy=info.energy,
+            diverging=jnp.asarray(info.is_divergent),
+            acceptance_rate=jnp.asarray(info.acceptance_rate),
+            n_steps=jnp.asarray(info.num_integration_steps),
+            energy=jnp.asarray(info.energy),
         )
 
     warmup = _Warmup.fresh(jnp.eye(center.shape[0]), jnp.asarray(_INITIAL_STEP))
@@ -216,16 +218,27 @@ def _dispersed(
     n_chains: int,
 ) -> hmc.HMCState:
     """Start each chain at the first of a few wide points where the density is finite."""
-    size = len(center)
-    points = np.asarray(_DISPERSION * jax.random.normal(key, (n_chains, _CANDIDATES, size)))
-    positions, values, gradients = [], [], []
-    for candidates in points:
-        for u in (*candidates, np.zeros(size)):
-            phi = center + whitening @ u
-            value, gradient = value_and_gradient(problem, phi, target="density")
-            if np.isfinite(value) and np.isfinite(gradient).all():
-                break
-        positions.append(u)
-        values.append(-value)
-        gradients.append(-whitening.T @ gradient)
-    return hmc.HMCState(*(jnp.asarray(np.array(x)) for x in (positions, values, gradients)))
+    points = _DISPERSION * jax.random.normal(key, (n_chains, _CANDIDATES, len(center)))
+    starts = [_first_finite(problem, center, whitening, chain) for chain in np.asarray(points)]
+    parts: list[Any] = [jnp.asarray(np.array(part)) for part in zip(*starts, strict=True)]
+    return hmc.HMCState(*parts)
+
+
+def _first_finite(
+    problem: Problem,
+    center: NDArray[np.float64],
+    whitening: NDArray[np.float64],
+    candidates: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], float, NDArray[np.float64]]:
+    """First candidate with a finite density (else the center), its log density and gradient."""
+
+    def evaluate(u: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        value, gradient = value_and_gradient(problem, center + whitening @ u, target="density")
+        return -value, -whitening.T @ gradient
+
+    for u in candidates:
+        density, gradient = evaluate(u)
+        if np.isfinite(density) and np.isfinite(gradient).all():
+            return u, density, gradient
+    u = np.zeros(len(center))
+    return u, *evaluate(u)
