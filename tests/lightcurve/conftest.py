@@ -49,8 +49,7 @@ def sncosmo_source(files: SaltFiles) -> sncosmo.SALT3Source:
         return sncosmo.SALT3Source(modeldir=str(folder))
 
 
-@pytest.fixture(scope="session")
-def salt3_in_sncosmo() -> sncosmo.Model:
+def sncosmo_salt3() -> sncosmo.Model:
     """Give sncosmo's model of salt3-f22 behind Fitzpatrick 1999 dust of the Milky Way."""
     return sncosmo.Model(
         sncosmo_source(read_salt("salt3-f22")),
@@ -60,7 +59,7 @@ def salt3_in_sncosmo() -> sncosmo.Model:
     )
 
 
-def _draw(model: sncosmo.Model, n: int, *, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+def draw_sample(model: sncosmo.Model, n: int, *, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Draw supernovae: even ones ZTF-like (g r i, z < 0.1), odd ones LSST-like (g r i z, z < 0.8).
 
     Returns epochs (fluxes in nJy) and targets with their true parameters.
@@ -74,10 +73,14 @@ def _draw(model: sncosmo.Model, n: int, *, seed: int) -> tuple[pd.DataFrame, pd.
         x1, c = rng.normal(0.0, 1.0), rng.normal(0.0, 0.1)
         # A luminosity distance good to some per cent is enough to set the signal to noise.
         mb = 24.0 + 5 * np.log10(z * (1 + 0.75 * z) / 0.1) - 5.0 + 0.2 - 0.15 * x1 + 3.1 * c
-        theta = dict(
-            z=z, t0=59000 + rng.uniform(0, 30), x0=10 ** (-0.4 * (mb - 10.5)), x1=x1, c=c,
-            mwebv=rng.uniform(0.0, 0.2),
-        )
+        theta = {
+            "z": z,
+            "t0": 59000 + rng.uniform(0, 30),
+            "x0": 10 ** (-0.4 * (mb - 10.5)),
+            "x1": x1,
+            "c": c,
+            "mwebv": rng.uniform(0.0, 0.2),
+        }
         size = rng.integers(40, 70)
         mjd = np.sort(theta["t0"] + (1 + z) * rng.uniform(-17, 45, size))
         band = rng.choice(names, size)
@@ -91,9 +94,13 @@ def _draw(model: sncosmo.Model, n: int, *, seed: int) -> tuple[pd.DataFrame, pd.
         epochs.append(
             pd.DataFrame(
                 {
-                    "sn": name, "mjd": mjd, "band": band,
+                    "sn": name,
+                    "mjd": mjd,
+                    "band": band,
                     "flux": flux + error * rng.normal(size=len(mjd)),
-                    "flux_err": error, "zp": ZP_NJY, "zpsys": "ab",
+                    "flux_err": error,
+                    "zp": ZP_NJY,
+                    "zpsys": "ab",
                 }
             )
         )
@@ -102,6 +109,12 @@ def _draw(model: sncosmo.Model, n: int, *, seed: int) -> tuple[pd.DataFrame, pd.
 
 
 @pytest.fixture(scope="session")
+def salt3_in_sncosmo() -> sncosmo.Model:
+    """sncosmo's model of salt3-f22 behind Milky Way dust."""
+    return sncosmo_salt3()
+
+
+@pytest.fixture(scope="session")
 def draw(salt3_in_sncosmo: sncosmo.Model, same_passbands: None) -> Draw:
     """Function of (n, seed=) that draws a sample."""
-    return lambda n, seed: _draw(salt3_in_sncosmo, n, seed=seed)
+    return lambda n, seed: draw_sample(salt3_in_sncosmo, n, seed=seed)

@@ -38,8 +38,10 @@ def frame() -> pd.DataFrame:
 
 def reasons(lcs: LightCurves) -> dict[str, int]:
     rows = lcs.rejected.to_pylist()
-    return {name: sum(r["count"] for r in rows if r["reason"] == name) for name in
-            dict.fromkeys(r["reason"] for r in rows)}
+    return {
+        name: sum(r["count"] for r in rows if r["reason"] == name)
+        for name in dict.fromkeys(r["reason"] for r in rows)
+    }
 
 
 def test_fluxes_become_nanojansky_as_sncosmo_scales_them():
@@ -113,6 +115,7 @@ def test_what_leaves_as_a_table_comes_back_the_same():
 def _set(column, value):
     def change(data):
         data.loc[1, column] = value
+
     return change
 
 

@@ -1,5 +1,6 @@
 """SNANA text: headers, odd formats, calibration; Foundation DR1 fitted as its authors did."""
 
+import logging
 import tarfile
 
 import numpy as np
@@ -13,6 +14,8 @@ from chandelle.lightcurve.ingest import read_lightcurves
 from chandelle.lightcurve.snana import parse_snana, read_snana_texts, targets_from_snana
 from chandelle.lightcurve.stage import fit_salt
 from chandelle.physics.salt import load_salt
+
+_log = logging.getLogger(__name__)
 
 TEXT = """SURVEY: FOUNDATION(X)
 SNID: 2016W   # a comment
@@ -172,8 +175,10 @@ def test_foundation_dr1_equals_its_published_fits(real_data, tmp_path):
     dm = -2.5 * np.log10(fits.x0 / published.x0)
     outliers = set(fits.index[(dx1.abs() > 0.3) | (dc.abs() > 0.03)])
     rest = ~fits.index.isin(sorted(KNOWN_OUTLIERS))
-    print(f"x1: median {dx1.median():+.4f} std {dx1[rest].std():.4f}; c: {dc.median():+.4f} "
-          f"{dc[rest].std():.4f}; x0: {dm.median():.4f} mag; outliers {outliers}")
+    _log.info(
+        "x1: median %+.4f std %.4f; c: median %+.4f std %.4f; x0: %.4f mag; outliers %s",
+        *(dx1.median(), dx1[rest].std(), dc.median(), dc[rest].std(), dm.median(), outliers),
+    )
     assert abs(dx1.median()) < 0.02
     assert abs(dc.median()) < 0.004
     # x0 of SNANA carries 0.27 mag; mB is 10.635 - 2.5 log10 x0 there, 10.5056 - 2.5 log10 x0 here.

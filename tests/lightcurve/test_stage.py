@@ -93,9 +93,10 @@ def test_order_and_company_are_irrelevant(sample, fits):
     for name in COMPARED:
         np.testing.assert_allclose(shuffled[name], same[name], rtol=1e-7, atol=1e-9, err_msg=name)
     few = fit_salt(read_lightcurves(mixed, targets=targets).select_targets(np.array([3, 7])))
-    moved = few.to_pandas()[["t0", "x0", "x1", "c"]].to_numpy() - same[
-        ["t0", "x0", "x1", "c"]
-    ].iloc[[3, 7]].to_numpy()
+    moved = (
+        few.to_pandas()[["t0", "x0", "x1", "c"]].to_numpy()
+        - same[["t0", "x0", "x1", "c"]].iloc[[3, 7]].to_numpy()
+    )
     assert np.abs(moved / sigma[[3, 7]]).max() < 1e-5
 
 
@@ -108,7 +109,11 @@ def test_the_answer_is_a_minimum_of_an_independent_chi2(lcs, fits):
         def chi2(rows=rows, fit=fit, **shift):
             theta = {k: fit[k] + shift.get(k, 0.0) for k in ("t0", "x0", "x1", "c")}
             flux = salt.bandflux(
-                rows.band.tolist(), rows.mjd.to_numpy(), z=fit.z, mwebv=fit.mwebv, zp=ZP_NJY,
+                rows.band.tolist(),
+                rows.mjd.to_numpy(),
+                z=fit.z,
+                mwebv=fit.mwebv,
+                zp=ZP_NJY,
                 **theta,
             )
             return float((((rows.flux - np.asarray(flux)) / rows.flux_err) ** 2).sum())
@@ -149,12 +154,20 @@ def test_very_red_supernovae_are_fitted_with_the_longer_series():
     theta = {"z": 0.03, "t0": 59000.0, "x0": 1e-2, "x1": 0.5, "c": 0.8}
     flux = np.asarray(salt.bandflux(band.tolist(), mjd, zp=ZP_NJY, **theta))
     frame = pd.DataFrame(
-        {"sn": "red", "mjd": mjd, "band": band, "flux": flux, "flux_err": 0.01 * flux.max(),
-         "zp": ZP_NJY}
+        {
+            "sn": "red",
+            "mjd": mjd,
+            "band": band,
+            "flux": flux,
+            "flux_err": 0.01 * flux.max(),
+            "zp": ZP_NJY,
+        }
     )
-    fit = fit_salt(
-        read_lightcurves(frame, targets=pd.DataFrame({"sn": ["red"], "z": [0.03]}))
-    ).to_pandas().loc["red"]
+    fit = (
+        fit_salt(read_lightcurves(frame, targets=pd.DataFrame({"sn": ["red"], "z": [0.03]})))
+        .to_pandas()
+        .loc["red"]
+    )
     # Noiseless: the answer is the truth to the tolerance of the descent, 1e-5 sigma.
     for name in ("t0", "x0", "x1", "c"):
         assert abs(fit[name] - theta[name]) < 2e-5 * fit[f"{name}_err"], name
@@ -193,7 +206,9 @@ def test_a_band_beyond_the_model_is_dropped_and_flagged(sample):
     fit = fit_salt(lcs).to_pandas().iloc[0]
     assert fit["flags"] & Flag.BAND_DROPPED
     model = load_salt("salt3-f22")
-    assert np.isnan(model_light_curves(fit_salt(lcs), lcs, model=model)[lcs["band"] == "lsstu"]).all()
+    assert np.isnan(
+        model_light_curves(fit_salt(lcs), lcs, model=model)[lcs["band"] == "lsstu"]
+    ).all()
 
 
 def test_residuals_and_curves_are_the_model(lcs, fits):

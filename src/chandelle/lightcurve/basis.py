@@ -99,9 +99,7 @@ def flux_basis(
     Basis
         In nJy; zero at phases outside the model.
     """
-    weights, bent = jax.jvp(
-        lambda x: phase_weights(surfaces, x), (phase,), (jnp.ones_like(phase),)
-    )
+    weights, bent = jax.jvp(lambda x: phase_weights(surfaces, x), (phase,), (jnp.ones_like(phase),))
     rows = _series(table, c)[band[:, None], weights.index]
     plain = jnp.sum(weights.weight[..., None] * rows, axis=1)
     slope = jnp.sum(weights.slope[..., None] * rows[..., :4], axis=1)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-MIN_OBS = 32
+from chandelle.core.errors import InputError
+
 MIN_BANDS = 4
 SMALL_LANES, LANES = 8, 64
 _WORTH_A_TRACE = 400
@@ -73,12 +74,18 @@ class Batch:
     row: IntArray
 
 
-def _power_of_two(n: IntArray, least: int) -> IntArray:
-    return np.maximum(2 ** np.ceil(np.log2(np.maximum(n, 1))).astype(np.int64), least)
+_LADDER = np.array(sorted({k * 2**n for k in (16, 24) for n in range(1, 12)}))
+"""Padded lengths: 32, 48, 64, 96, 128 ..."""
+
+
+def _up_the_ladder(n: IntArray) -> IntArray:
+    if np.max(n, initial=0) > _LADDER[-1]:
+        raise InputError(f"a light curve has {np.max(n)} epochs; more than {_LADDER[-1]} at once")
+    return _LADDER[np.searchsorted(_LADDER, n)]
 
 
 def bucket_sizes(counts: IntArray) -> IntArray:
-    """Padded length of each light curve: powers of two, rare ones joined to the next larger.
+    """Padded length of each light curve: few sizes, rare ones joined to the next larger.
 
     Parameters
     ----------
@@ -90,7 +97,7 @@ def bucket_sizes(counts: IntArray) -> IntArray:
     NDArray, shape (target,)
         Padded lengths.
     """
-    sizes = _power_of_two(counts, MIN_OBS)
+    sizes = _up_the_ladder(counts)
     for size in np.unique(sizes)[:-1]:
         members = sizes == size
         if members.sum() < _WORTH_A_TRACE:
@@ -127,10 +134,8 @@ def make_batches(epochs: FlatEpochs) -> Iterator[Batch]:
 
 
 def _most_bands(epochs: FlatEpochs, start: IntArray, counts: IntArray) -> int:
-    most = max(
-        len(np.unique(epochs.band[i : i + n])) for i, n in zip(start, counts, strict=True)
-    )
-    return int(_power_of_two(np.array([most]), MIN_BANDS)[0])
+    most = max(len(np.unique(epochs.band[i : i + n])) for i, n in zip(start, counts, strict=True))
+    return max(MIN_BANDS, 1 << (most - 1).bit_length())
 
 
 def _pack(

@@ -108,10 +108,7 @@ def read_lightcurves(
     """
     if isinstance(source, LightCurves) or _is_product_folder(source):
         return _ready(source, targets=targets, passbands=passbands, origin=origin)
-    if _is_snana(source):
-        read = _read_snana(source, kcor=kcor)
-    else:
-        read = _read_table(source)
+    read = _read_snana(source, kcor=kcor) if _is_snana(source) else _read_table(source)
     if targets is not None:
         read = replace(read, targets=targets_from(targets))
     read = replace(read, passbands={**read.passbands, **(passbands or {})})

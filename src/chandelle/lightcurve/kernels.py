@@ -30,7 +30,13 @@ def make_tables(
     def one(args: tuple[Array, Array, Array]) -> BandTable:
         own, z, mwebv = args
         return tables_of(
-            model.surfaces, wave[own], weight[own], z=z, mwebv=mwebv, r_v=r_v, dust=dust,
+            model.surfaces,
+            wave[own],
+            weight[own],
+            z=z,
+            mwebv=mwebv,
+            r_v=r_v,
+            dust=dust,
             terms=terms,
         )
 
@@ -76,9 +82,7 @@ def descend(
 ) -> Answer:
     """`fit.fit_from` of every lane, with the model covariance (if `errors`) at the start."""
 
-    def one(
-        table: BandTable, band: BandErrors | None, epochs: Epochs, start: Array
-    ) -> Answer:
+    def one(table: BandTable, band: BandErrors | None, epochs: Epochs, start: Array) -> Answer:
         variance, common = model_error(model, table, band, epochs, start)
         return fit_from(
             model.surfaces,
@@ -124,7 +128,8 @@ def model_error(
     phase = epochs.phase(t0)
     flux = flux_basis(model.surfaces, table, epochs.band, phase, c).value @ params[1:3]
     own = jax.tree.map(lambda leaf: leaf[epochs.band], errors)
-    relative = jax.vmap(lambda band, near, p: relative_variance(
-        model.errors, band, near, p, x0x1 / x0))
+    relative = jax.vmap(
+        lambda band, near, p: relative_variance(model.errors, band, near, p, x0x1 / x0)
+    )
     variance = relative(own, phase_weights(model.surfaces, phase), phase)
     return variance * flux**2, own.color_dispersion * flux

@@ -32,8 +32,8 @@ class Minimum(eqx.Module):
     """Where the descent stopped.
 
     `edm` is the decrease of the function that a further step promises; `is_stalled` says that only
-    vanishing steps were a decrease (the minimum stands at a jump of the function), `at_bound` which parameters stand
-    at a bound, `n_steps` counts evaluations.
+    vanishing steps were a decrease (the minimum stands at a jump of the function), `at_bound`
+    which parameters stand at a bound, `n_steps` counts evaluations.
     """
 
     params: Float[Array, " param"]

@@ -1,6 +1,5 @@
 """What is to be fitted of a set of light curves, and why some targets are not."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +15,7 @@ N_PARAMS = 4
 C_SERIES = 0.4
 """Absolute color up to which the short series is good; redder ones are fitted with a longer one."""
 SERIES_TOLERANCE = 1e-10
-_TERMS_STEP = 4
+_TERMS = (12, 20, 32, 48, 64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -147,4 +146,4 @@ def _terms(
             tolerance=SERIES_TOLERANCE,
         )
         needed = max(needed, count)
-    return _TERMS_STEP * math.ceil(needed / _TERMS_STEP)
+    return next(terms for terms in _TERMS if terms >= needed)

@@ -1,7 +1,7 @@
 """What a fit says about each epoch: model fluxes, pulls, and smooth curves to draw."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import equinox as eqx
 import jax
@@ -166,17 +166,17 @@ def model_curve(
     require_x64()
     salt = load_salt(model) if isinstance(model, str) else model
     config = settings or FitConfig()
-    mwebv = float(fit["mwebv"])
+    value = {name: float(cast(Any, fit[name])) for name in ("z", "t0", "x0", "x1", "c", "mwebv")}
     flux = salt.bandflux(
         passband,
-        np.asarray(mjd, dtype=float),
-        z=float(fit["z"]),
-        t0=float(fit["t0"]),
-        x0=float(fit["x0"]),
-        x1=float(fit["x1"]),
-        c=float(fit["c"]),
+        mjd,
+        z=value["z"],
+        t0=value["t0"],
+        x0=value["x0"],
+        x1=value["x1"],
+        c=value["c"],
         zp=ZP_NJY,
-        mwebv=mwebv if np.isfinite(mwebv) else 0.0,
+        mwebv=np.nan_to_num(value["mwebv"]),
         r_v=config.r_v,
         dust=config.dust,
     )

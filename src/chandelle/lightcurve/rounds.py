@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from chandelle.lightcurve.answers import Answers, errors_of, natural
 from chandelle.lightcurve.bands import BandSet
 from chandelle.lightcurve.batch import Batch
-from chandelle.lightcurve.fit import Answer, Epochs
+from chandelle.lightcurve.fit import Epochs
 from chandelle.lightcurve.kernels import descend, make_errors, make_tables, scan_starts
 from chandelle.physics.dust import DustLaw
 from chandelle.physics.salt import SaltModel
@@ -49,8 +49,8 @@ class BatchResult:
 
     Attributes
     ----------
-    answer : Answer
-        Leaves are numpy arrays with a leading lane axis.
+    answer : Answers
+        One a lane.
     has_rival : NDArray, shape (lane,)
         Whether another minimum in t0 lay within chi2 + 4 before the refits.
     used : NDArray, shape (lane, obs)
@@ -61,7 +61,7 @@ class BatchResult:
         Whether they came to an end.
     """
 
-    answer: Answer
+    answer: Answers
     has_rival: NDArray[np.bool_]
     used: NDArray[np.bool_]
     n_rounds: NDArray[np.int64]
@@ -109,9 +109,7 @@ def batch_tables(
     )
 
 
-def batch_epochs(
-    model: SaltModel, batch: Batch, *, z: NDArray[np.float64], c_max: float
-) -> Epochs:
+def batch_epochs(model: SaltModel, batch: Batch, *, z: NDArray[np.float64], c_max: float) -> Epochs:
     """Give the data of a batch with the bounds: t0 such that model and data overlap, c in +- c_max.
 
     Parameters
@@ -144,47 +142,6 @@ def batch_epochs(
     )
 
 
-def errors_of(hessian: NDArray[np.float64], params: NDArray[np.float64]) -> NDArray[np.float64]:
-    r"""Covariance of (t0, x0, x1, c) from the Hessian of half the chi2 by (t0, x0, x0 x1, c).
-
-    At a minimum the inverse Hessian transforms with the Jacobian alone.
-
-    Parameters
-    ----------
-    hessian : NDArray, shape (sn, 4, 4)
-        At the minimum.
-    params : NDArray, shape (sn, 4)
-        (t0, x0, x0 x1, c).
-
-    Returns
-    -------
-    NDArray, shape (sn, 4, 4)
-        NaN where the Hessian is not positive or too near to singular.
-    """
-    diagonal = np.diagonal(hessian, axis1=1, axis2=2)
-    usable = (diagonal > 0).all(axis=1) & np.isfinite(hessian).all(axis=(1, 2))
-    scale = np.where(usable[:, None], np.sqrt(np.abs(diagonal)), 1.0)
-    scale = np.where(scale > 0, scale, 1.0)
-    unit = np.where(usable[:, None, None], hessian, np.eye(4))
-    unit = unit / (scale[:, :, None] * scale[:, None, :])
-    usable &= np.linalg.eigvalsh(unit)[:, 0] > 1e-12
-    unit = np.where(usable[:, None, None], unit, np.eye(4))
-    cov = np.linalg.inv(unit) / (scale[:, :, None] * scale[:, None, :])
-    x0 = np.where(params[:, 1] != 0, params[:, 1], np.nan)
-    jacobian = np.broadcast_to(np.eye(4), cov.shape).copy()
-    jacobian[:, 2, 1] = -params[:, 2] / x0**2
-    jacobian[:, 2, 2] = 1.0 / x0
-    cov = np.einsum("sij,sjk,slk->sil", jacobian, cov, jacobian)
-    return np.where(usable[:, None, None], cov, np.nan)
-
-
-def natural(params: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Turn (t0, x0, x0 x1, c) into (t0, x0, x1, c)."""
-    out = params.copy()
-    out[:, 2] = params[:, 2] / np.where(params[:, 1] != 0, params[:, 1], np.nan)
-    return out
-
-
 def _descend(
     model: SaltModel,
     tables: BandTable,
@@ -192,10 +149,10 @@ def _descend(
     epochs: Epochs,
     start: NDArray[np.float64],
     max_steps: int,
-) -> Answer:
-    """Descend in every lane; leaves are numpy arrays."""
-    answer = descend(model, tables, errors, epochs, jnp.asarray(start), jnp.asarray(max_steps))
-    return jax.tree.map(np.asarray, answer)
+) -> Answers:
+    """Descend in every lane."""
+    steps = jnp.asarray(max_steps)
+    return Answers.of(descend(model, tables, errors, epochs, jnp.asarray(start), steps))
 
 
 def first_fit(
@@ -204,7 +161,7 @@ def first_fit(
     epochs: Epochs,
     *,
     phase_range: tuple[float, float] | None,
-) -> tuple[Answer, NDArray[np.bool_], NDArray[np.bool_]]:
+) -> tuple[Answers, NDArray[np.bool_], NDArray[np.bool_]]:
     """Fit without model covariance: a short race of the starts, then the winner to the end.
 
     Starts are compared by how much of the chi2 of an empty model they explain, each over the epochs
@@ -219,7 +176,7 @@ def first_fit(
 
     Returns
     -------
-    answer : Answer
+    answer : Answers
         One a lane.
     has_rival : NDArray, shape (lane,)
         Whether another minimum lies within chi2 + 4.
@@ -241,7 +198,8 @@ def first_fit(
     answer = _descend(model, tables, None, _masked(epochs, used), best, MAX_STEPS)
     is_apart = np.abs(params[:, :, 0] - answer.params[None, :, 0]) > SAME_MINIMUM_DAYS
     is_close = gain > (answer.chi2_empty - answer.chi2)[None] - TWO_MINIMA_CHI2
-    return answer, (is_apart & is_close).any(axis=0), used
+    has_rival = np.asarray((is_apart & is_close).any(axis=0), dtype=np.bool_)
+    return answer, has_rival, used
 
 
 def fit_batch(
@@ -278,13 +236,11 @@ def fit_batch(
     answer, has_rival, used = first_fit(model, tables, epochs, phase_range=settings.phase_range)
     is_red = np.abs(answer.params[:, 3]) > settings.c_series
     if is_red.any() and settings.terms_wide > settings.terms:
-        tables = batch_tables(
-            model, bands, batch, z=z, mwebv=mwebv, settings=settings, wide=True
-        )
+        tables = batch_tables(model, bands, batch, z=z, mwebv=mwebv, settings=settings, wide=True)
         new = _descend(model, tables, None, _masked(epochs, used), answer.params, MAX_STEPS)
-        answer = _choose(is_red, new, answer)
+        answer = new.where(is_red, answer)
     n_rounds = np.zeros(len(used), np.int64)
-    at_rest = np.full(len(used), not settings.model_cov)
+    at_rest = np.full(len(used), not settings.model_cov, dtype=np.bool_)
     errors = None
     if settings.model_cov:
         passband = jnp.asarray(batch.passband)
@@ -300,7 +256,7 @@ def fit_batch(
         used = np.where(again[:, None], wanted, used)
         new = _descend(model, tables, errors, _masked(epochs, used), answer.params, MAX_STEPS)
         moved = _moved(new, answer)
-        answer = _choose(again, new, answer)
+        answer = new.where(again, answer)
         n_rounds += again
         at_rest = np.where(again, (moved < AT_REST_SIGMA) | (not settings.model_cov), at_rest)
     else:
@@ -330,19 +286,10 @@ def _masked(epochs: Epochs, used: NDArray[np.bool_]) -> Epochs:
     return eqx.tree_at(lambda e: e.ivar, epochs, epochs.ivar * jnp.asarray(used, dtype=float))
 
 
-def _moved(new: Answer, old: Answer) -> NDArray[np.float64]:
+def _moved(new: Answers, old: Answers) -> NDArray[np.float64]:
     """Largest move in units of the error, over t0, x0, x1 and c."""
     cov = errors_of(new.hessian, new.params)
     error = np.sqrt(np.diagonal(cov, axis1=1, axis2=2))
     with np.errstate(invalid="ignore"):
         moved = np.abs(natural(new.params) - natural(old.params)) / error
     return np.where(np.isnan(moved).any(axis=1), 0.0, np.nanmax(np.nan_to_num(moved), axis=1))
-
-
-def _choose(again: NDArray[np.bool_], new: Answer, old: Answer) -> Answer:
-    """Take the new answer where there was a fit."""
-
-    def choose(a: Any, b: Any) -> NDArray:
-        return np.where(again.reshape(-1, *[1] * (a.ndim - 1)), a, b)
-
-    return jax.tree.map(choose, new, old)

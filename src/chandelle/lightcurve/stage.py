@@ -15,16 +15,11 @@ from chandelle.core.errors import InputError
 from chandelle.core.flags import Flag
 from chandelle.core.precision import require_x64
 from chandelle.core.units import LN10_OVER_2P5
+from chandelle.lightcurve.answers import errors_of, natural
 from chandelle.lightcurve.batch import make_batches
 from chandelle.lightcurve.ingest import Source, read_lightcurves
 from chandelle.lightcurve.prepare import C_SERIES, N_PARAMS, Prepared, prepare
-from chandelle.lightcurve.rounds import (
-    BatchResult,
-    FitSettings,
-    errors_of,
-    fit_batch,
-    natural,
-)
+from chandelle.lightcurve.rounds import BatchResult, FitSettings, fit_batch
 from chandelle.physics.dust import DustLaw
 from chandelle.physics.salt import SaltModel, load_salt, peak_magnitude_offset
 from chandelle.products.lightcurves import LightCurves
@@ -229,7 +224,9 @@ def _product(
     columns["cov_mb_c"] = rate * columns["cov_x0_c"]
     counts = dict(Counter(columns["status"].tolist()))
     others = ", ".join(f"{n} {name}" for name, n in sorted(counts.items()) if name != "ok")
-    line = f"{len(params)} targets, {counts.get('ok', 0)} fitted" + (f", {others}" if others else "")
+    line = f"{len(params)} targets, {counts.get('ok', 0)} fitted" + (
+        f", {others}" if others else ""
+    )
     _log.info(line, extra={"counts": counts})
     meta = lcs.meta.with_provenance(
         model=config.model, mb_offset=mb_offset, fit=config.model_dump(), status=counts

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -106,7 +106,7 @@ def rows_of(table: pd.DataFrame | pa.Table | Table | Mapping[str, Any], *, label
         If a column is missing or its unit is unusable.
     """
     if isinstance(table, pa.Table):
-        table = table.to_pandas()
+        table = cast(pa.Table, table).to_pandas()
     if isinstance(table, pd.DataFrame):
         table = _flatten_index(table)
     names = [str(n) for n in (table.colnames if isinstance(table, Table) else table)]
@@ -134,7 +134,7 @@ def _flatten_index(frame: pd.DataFrame) -> pd.DataFrame:
         frame = frame.copy()
         frame.index = frame.index.set_names(names)
         return frame.reset_index()
-    if frame.index.name is not None and frame.index.name.lower() in ALIASES["sn"]:
+    if str(frame.index.name).lower() in ALIASES["sn"]:
         return frame.reset_index()
     return frame
 

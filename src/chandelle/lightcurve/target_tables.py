@@ -1,8 +1,8 @@
 """Targets from whatever table they came as, or from the light-curve table itself."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -58,18 +58,17 @@ def targets_from(source: "Targets | str | Path | pd.DataFrame | Table") -> Targe
     """
     if isinstance(source, Targets):
         return source
-    label, meta = "targets", Meta()
+    label = "targets"
     if isinstance(source, str | Path):
         label = str(source)
         if Path(source).suffix == ".parquet":
             table = Targets.read(source)
             return table if _is_clean(table) else _build(table.to_pandas(), label, table.meta)
         source = load_file(Path(source))
-    if isinstance(source, Table):
-        source = source.to_pandas()
-    if source.index.name is not None and source.index.name not in source.columns:
-        source = source.reset_index()
-    return _build(source, label, meta)
+    frame = cast(pd.DataFrame, source.to_pandas() if isinstance(source, Table) else source)
+    if frame.index.name is not None and frame.index.name not in frame.columns:
+        frame = frame.reset_index()
+    return _build(frame, label, Meta())
 
 
 def _is_clean(targets: Targets) -> bool:
@@ -86,14 +85,16 @@ def _build(frame: pd.DataFrame, label: str, meta: Meta) -> Targets:
             + "; ".join(f"{name} (or {', '.join(TARGET_ALIASES[name][1:])})" for name in missing)
             + f"; found {', '.join(map(str, frame.columns))}"
         )
-    columns = {name: _column(name, frame[theirs].to_numpy()) for name, theirs in found.items()}
+    columns: dict[str, Sequence | np.ndarray] = {
+        name: _column(name, frame[theirs].to_numpy()) for name, theirs in found.items()
+    }
     return Targets(table=table_from_columns(columns), meta=meta)
 
 
 def _column(name: str, values: np.ndarray) -> np.ndarray:
     if name in _TEXT:
         return np.array(["" if pd.isna(value) else str(value) for value in values], dtype=str)
-    numbers = pd.to_numeric(pd.Series(values), errors="coerce").to_numpy(dtype=float)
+    numbers = np.asarray(pd.to_numeric(pd.Series(values), errors="coerce"), dtype=float)
     if name in _NEVER_SENTINEL:
         return numbers
     return np.where(np.isin(numbers, _SENTINELS), np.nan, numbers)
@@ -126,7 +127,7 @@ def targets_of_rows(rows: Rows, extra: Mapping[str, Any] | None = None) -> Targe
     names, first = np.unique(rows.columns["sn"], return_index=True)
     order = np.argsort(first)
     names, first = names[order], first[order]
-    columns: dict[str, np.ndarray] = {"sn": names, "z_hel": np.full(len(names), np.nan)}
+    columns: dict[str, Sequence | np.ndarray] = {"sn": names, "z_hel": np.full(len(names), np.nan)}
     meta = {str(key).lower(): value for key, value in rows.meta.items()}
     for name, aliases in TARGET_ALIASES.items():
         if name == "sn":

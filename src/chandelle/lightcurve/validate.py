@@ -22,9 +22,7 @@ REASONS = (
 """Why an epoch is left out; the first that applies counts."""
 
 
-def reject(
-    columns: Mapping[str, np.ndarray], *, is_known: Callable[[str], bool]
-) -> np.ndarray:
+def reject(columns: Mapping[str, np.ndarray], *, is_known: Callable[[str], bool]) -> np.ndarray:
     """Find the reason to reject each epoch, empty for a good one.
 
     Parameters
