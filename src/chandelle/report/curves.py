@@ -68,9 +68,9 @@ class Packed:
     flux: NDArray[np.float32]
     flux_err: NDArray[np.float32]
     model: NDArray[np.float32]
-    band: NDArray[np.uint8]
+    band: NDArray[np.uint16]
     curve: NDArray[np.float32]
-    curve_band: NDArray[np.uint8]
+    curve_band: NDArray[np.uint16]
     bands: tuple[str, ...]
 
 
@@ -131,9 +131,9 @@ def pack(
         flux=(_MICRO * lightcurves["flux"][epoch]).astype(np.float32),
         flux_err=(_MICRO * lightcurves["flux_err"][epoch]).astype(np.float32),
         model=(_MICRO * model).astype(np.float32),
-        band=band.astype(np.uint8),
+        band=band.astype(np.uint16),
         curve=(_MICRO * curve).astype(np.float32),
-        curve_band=curve_band.astype(np.uint8),
+        curve_band=curve_band.astype(np.uint16),
         bands=tuple(bands.tolist()),
     )
 

@@ -74,7 +74,7 @@ def plot_diagram(
     diagram : Diagram
         One supernova or more.
     posterior : Posterior, optional
-        Its best fit is drawn; without one that converged, flat LCDM with Om = 0.3, labelled so.
+        Its best fit is drawn; without one that converged, flat LCDM with Om = 0.3, labeled so.
     marks : mapping of str to Mark, optional
         Look of each survey (`survey_marks`), to share it between figures.
     ax : Axes, optional

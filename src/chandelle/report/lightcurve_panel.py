@@ -13,6 +13,7 @@ from chandelle.report.curves import CURVE_GRID, Packed
 from chandelle.report.interactive import DiagramFigures, nearest_hover, styled_figure
 from chandelle.report.style import INK, LABELS, Mark
 
+_EPOCH_COLUMNS = ("time", "flux", "flux_err", "model", "band")
 _TOOLTIPS = "@band<br>MJD @mjd{0.00}<br>@flux{0.000} ± @flux_err{0.000} µJy<br>pull @pull{0.0}"
 
 
@@ -62,13 +63,7 @@ def panel_figures(
         args={
             "stars": stars,
             "epochs": ColumnDataSource(
-                data={
-                    "time": packed.time,
-                    "flux": packed.flux,
-                    "flux_err": packed.flux_err,
-                    "model": packed.model,
-                    "band": packed.band,
-                }
+                data={name: getattr(packed, name) for name in _EPOCH_COLUMNS}
             ),
             "curves": ColumnDataSource(data={"flux": packed.curve.ravel()}),
             "curve_band": packed.curve_band.tolist(),
