@@ -1,5 +1,7 @@
 """``chandelle fit-lightcurves``: light curves in any format to SALT parameters."""
 
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -61,7 +63,14 @@ def fit_lightcurves(
     fits.write(output)
     if lightcurves is not None:
         gathered.write(lightcurves)
-    say(f"{int(fits.is_ok.sum())} of {len(fits)} supernovae fitted, written to {output}")
+    say(f"{_tally(fits['status'])}, written to {output}")
     if failures:
         complain(f"{len(failures)} of {len(files)} files were left out")
     return int(bool(failures))
+
+
+def _tally(status: Iterable[str]) -> str:
+    """Say how many fits ended how, ``"178 of 180 supernovae fitted, 2 no_detection"``."""
+    counts = Counter(status)
+    others = [f"{n} {reason}" for reason, n in sorted(counts.items()) if reason != "ok"]
+    return ", ".join([f"{counts['ok']} of {counts.total()} supernovae fitted", *others])

@@ -36,8 +36,8 @@ def flux_error(
     Examples
     --------
     >>> f5 = 10 ** (-0.4 * (20.8 - ZP_NJY)) * jnp.ones(1)
-    >>> (f5 / flux_error(f5, 20.8 * jnp.ones(1), 28.3 * jnp.ones(1))).round(6)
-    Array([5.], dtype=float64)
+    >>> round(float((f5 / flux_error(f5, 20.8 * jnp.ones(1), 28.3 * jnp.ones(1)))[0]), 3)
+    5.0
     """
     limit = 10.0 ** (-0.4 * (depth - ZP_NJY))
     electron = 10.0 ** (-0.4 * (zp_electron - ZP_NJY))
