@@ -21,6 +21,7 @@ from chandelle.report.style import (
     LABELS,
     Mark,
     dress,
+    legend_label,
     marks_for,
     new_axes,
     redshift_axis,
@@ -89,10 +90,11 @@ def plot_diagram(
     curve = curve_of(diagram, posterior)
     z, residual = diagram["z_hd"], diagram["mu"] - curve.at_sn
     surveys = diagram["survey"].astype(str)
-    for survey, mark in marks_for(surveys, marks).items():
+    shown = marks_for(surveys, marks)
+    for survey, mark in shown.items():
         here = surveys == survey
         look = {"fmt": mark.matplotlib, "color": mark.color, "ms": 3.0, "mew": 0, "elinewidth": 0.6}
-        label = f"{survey_label(survey)} ({here.sum()})"
+        label = legend_label(survey, f"{survey_label(survey)} ({here.sum()})", shown)
         for axes, y in ((upper, diagram["mu"]), (lower, residual)):
             axes.errorbar(
                 z[here], y[here], yerr=diagram["mu_err"][here], alpha=0.55, label=label, **look
@@ -149,7 +151,9 @@ def plot_parameter(
             bins=edges.tolist(),
             stacked=True,
             color=[mark.color for mark in shown.values()],
-            label=[f"{survey_label(s)} ({(surveys == s).sum()})" for s in shown],
+            label=[
+                legend_label(s, f"{survey_label(s)} ({(surveys == s).sum()})", shown) for s in shown
+            ],
             edgecolor="white",
             linewidth=0.5,
         )
@@ -210,7 +214,8 @@ def plot_redshifts(
                 bar.set_alpha(1.0 if state else 0.3)
             if rows.any():
                 cut = "" if state else ", cut"
-                group.set_label(f"{survey_label(survey)}{cut} ({rows.sum()})")
+                words = f"{survey_label(survey)}{cut} ({rows.sum()})"
+                group.set_label(legend_label(survey, words, shown))
         redshift_axis(ax, z[good])
         _legend_above(ax)
     ax.set_xlabel(LABELS["z"])

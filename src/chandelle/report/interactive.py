@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from chandelle.products.diagram import Diagram
 from chandelle.products.saltfits import SaltFits
 from chandelle.report.residuals import Curve, bin_residuals
-from chandelle.report.style import GRID, INK, LABELS, Mark, marks_for, survey_label
+from chandelle.report.style import GRID, INK, LABELS, N_NAMED, Mark, marks_for, survey_label
 
 TOOLS = "box_zoom,pan,wheel_zoom,reset,save"
 """Tools of every figure of the page, the first one active."""
@@ -236,7 +236,7 @@ def _draw_points(
     upper: figure, lower: figure, source: ColumnDataSource, marks: Mapping[str, Mark]
 ) -> None:
     """Draw each survey in both panels; its legend entry hides it in both."""
-    items, points = [], []
+    items, points, others = [], [], []
     surveys = [str(name) for name in source.data["survey"]]
     alpha = 0.75 if len(surveys) < _MANY else 0.45
     for name, mark in marks.items():
@@ -263,7 +263,13 @@ def _draw_points(
             drawn += [bars, dots]
             points.append((plot, dots))
         count = surveys.count(survey)
-        items.append(LegendItem(label=f"{survey} ({count})", renderers=drawn))
+        if len(items) < N_NAMED:
+            items.append(LegendItem(label=f"{survey} ({count})", renderers=drawn))
+        else:
+            others += drawn
+    if others:
+        label = f"{len(marks) - N_NAMED} smaller surveys"
+        items.append(LegendItem(label=label, renderers=others))
     legend = Legend(items=items, click_policy="hide", location="bottom_right")
     legend.update(border_line_color=None, background_fill_alpha=0.85, label_text_color=INK)
     legend.update(label_text_font_size="12px", spacing=1, padding=6)

@@ -54,7 +54,9 @@ def diagram(run: Run, plots: Plots, boxes: Mapping[str, str]) -> str:
     right = absent("Light curves", "lightcurves=", "what chandelle.read_lightcurves returns")
     if plots.packed is not None:
         right = _panel(run, plots, boxes)
-    return f'<div class="pair"><div class="plot">{left}</div>{right}</div>\n'
+    both = run.diagram is not None and plots.packed is not None
+    look = "pair" if both else "plot"
+    return f'<div class="{look}"><div class="plot">{left}</div>{right}</div>\n'
 
 
 def _panel(run: Run, plots: Plots, boxes: Mapping[str, str]) -> str:

@@ -136,6 +136,15 @@ def band_marks(mean_waves: Mapping[str, float]) -> dict[str, Mark]:
     return marks
 
 
+N_NAMED = 6
+"""Surveys that a legend names; the smaller ones are drawn without a line of their own."""
+
+
+def legend_label(survey: str, words: str, marks: Mapping[str, Mark]) -> str:
+    """Label of a survey's points; hidden from the legend beyond the first `N_NAMED`."""
+    return words if list(marks).index(survey) < N_NAMED else f"_{words}"
+
+
 def survey_label(survey: str) -> str:
     """Name of a survey, also where there is none."""
     return survey or "no survey named"
