@@ -10,7 +10,7 @@ from chandelle.core.errors import InputError
 
 MIN_BANDS = 4
 SMALL_LANES, LANES = 8, 64
-_WORTH_A_TRACE = 400
+_WORTH_A_TRACE = 1000
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]

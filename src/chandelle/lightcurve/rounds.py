@@ -1,6 +1,7 @@
 """Fits of a batch of light curves: first without model covariance, then refitted until at rest."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import equinox as eqx
@@ -18,15 +19,15 @@ from chandelle.physics.salt import SaltModel
 from chandelle.physics.salt_bands import BandTable
 
 MAX_ROUNDS = 20
-AT_REST_SIGMA = 0.01
-"""A refit that moves no parameter by more than this ends the rounds (0.1 would be enough)."""
+AT_REST_SIGMA, AT_REST_SIGMA_LATE = 0.01, 0.1
+"""A refit that moves no parameter by more than this ends the rounds; the second in late rounds."""
 MAX_STEPS = 100
 RACE_STEPS = 10
 """Evaluations given to each start before the best one goes on alone."""
 PHASE_MARGIN = 5.0
 SAME_MINIMUM_DAYS = 0.1
 TWO_MINIMA_CHI2 = 4.0
-_SHRINKING_ROUND = 6
+_SETTLING_ROUND = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,32 +240,59 @@ def fit_batch(
         tables = batch_tables(model, bands, batch, z=z, mwebv=mwebv, settings=settings, wide=True)
         new = _descend(model, tables, None, _masked(epochs, used), answer.params, MAX_STEPS)
         answer = new.where(is_red, answer)
-    n_rounds = np.zeros(len(used), np.int64)
-    at_rest = np.full(len(used), not settings.model_cov, dtype=np.bool_)
     errors = None
     if settings.model_cov:
         passband = jnp.asarray(batch.passband)
         errors = make_errors(model, bands.curve, bands.lengths, passband, epochs.z)
+
+    def refit(start: NDArray[np.float64], used: NDArray[np.bool_]) -> Answers:
+        return _descend(model, tables, errors, _masked(epochs, used), start, MAX_STEPS)
+
+    def in_phase(params: NDArray[np.float64]) -> NDArray[np.bool_]:
+        return _in_phase(epochs, params, settings.phase_range)
+
+    first = BatchResult(
+        answer=answer,
+        has_rival=has_rival,
+        used=used,
+        n_rounds=np.zeros(len(used), np.int64),
+        is_at_rest=np.full(len(used), not settings.model_cov, dtype=np.bool_),
+    )
+    return _refit_to_rest(first, refit, in_phase)
+
+
+def _refit_to_rest(
+    first: BatchResult,
+    refit: Callable[[NDArray[np.float64], NDArray[np.bool_]], Answers],
+    in_phase: Callable[[NDArray[np.float64]], NDArray[np.bool_]],
+) -> BatchResult:
+    """Refit each lane until its epochs stay and its answer is where the model error was taken.
+
+    An answer that goes back and forth is caught by starting from the middle of its last two.
+    """
+    answer, used, n_rounds, at_rest = first.answer, first.used, first.n_rounds, first.is_at_rest
+    needs_move = ~at_rest
+    start = answer.params
     for turn in range(MAX_ROUNDS):
-        wanted = _in_phase(epochs, answer.params, settings.phase_range)
-        if turn >= _SHRINKING_ROUND:
+        wanted = in_phase(answer.params)
+        if turn >= _SETTLING_ROUND:
             wanted &= used
         is_fit = answer.is_converged & (answer.params[:, 1] > 0)
         again = is_fit & (~at_rest | (wanted != used).any(axis=1))
         if not again.any():
             break
         used = np.where(again[:, None], wanted, used)
-        new = _descend(model, tables, errors, _masked(epochs, used), answer.params, MAX_STEPS)
-        moved = _moved(new, answer)
+        middle = 0.5 * (start + answer.params)
+        start = middle if turn >= _SETTLING_ROUND else answer.params
+        new = refit(start, used)
+        limit = AT_REST_SIGMA if turn < 2 * _SETTLING_ROUND else AT_REST_SIGMA_LATE
+        is_still = (_moved(new, start) < limit) | ~needs_move
         answer = new.where(again, answer)
-        n_rounds += again
-        at_rest = np.where(again, (moved < AT_REST_SIGMA) | (not settings.model_cov), at_rest)
+        n_rounds = n_rounds + again
+        at_rest = np.where(again, is_still, at_rest)
     else:
-        wanted = _in_phase(epochs, answer.params, settings.phase_range) & used
-        at_rest &= (wanted == used).all(axis=1)
-    return BatchResult(
-        answer=answer, has_rival=has_rival, used=used, n_rounds=n_rounds, is_at_rest=at_rest
-    )
+        at_rest = at_rest & (in_phase(answer.params) & used == used).all(axis=1)
+    return replace(first, answer=answer, used=used, n_rounds=n_rounds, is_at_rest=at_rest)
 
 
 def _in_phase(
@@ -286,10 +314,10 @@ def _masked(epochs: Epochs, used: NDArray[np.bool_]) -> Epochs:
     return eqx.tree_at(lambda e: e.ivar, epochs, epochs.ivar * jnp.asarray(used, dtype=float))
 
 
-def _moved(new: Answers, old: Answers) -> NDArray[np.float64]:
-    """Largest move in units of the error, over t0, x0, x1 and c."""
+def _moved(new: Answers, start: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Largest distance from the start in units of the error, over t0, x0, x1 and c."""
     cov = errors_of(new.hessian, new.params)
     error = np.sqrt(np.diagonal(cov, axis1=1, axis2=2))
     with np.errstate(invalid="ignore"):
-        moved = np.abs(natural(new.params) - natural(old.params)) / error
+        moved = np.abs(natural(new.params) - natural(start)) / error
     return np.where(np.isnan(moved).any(axis=1), 0.0, np.nanmax(np.nan_to_num(moved), axis=1))
