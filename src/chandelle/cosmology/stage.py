@@ -100,8 +100,10 @@ def fit_cosmology(
     >>> import numpy as np
     >>> from chandelle.physics.distance import Cosmology, distance_modulus
     >>> z = jnp.geomspace(0.02, 1.0, 200)
-    >>> dia = Diagram.from_arrays(z_hel=z, z_hd=z, mu=distance_modulus(z, z, Cosmology(Om=0.3)),
-    ...                           cov=np.full(200, 0.01), origin="simulated")
+    >>> mu = np.asarray(distance_modulus(z, z, Cosmology(Om=0.3)))
+    >>> z = np.asarray(z)
+    >>> dia = Diagram.from_arrays(z_hel=z, z_hd=z, mu=mu, cov=np.full(200, 0.01),
+    ...                           origin="simulated")
     >>> round(fit_cosmology(dia).best_fit["Om"], 4)
     0.3
     """
