@@ -182,3 +182,16 @@ def test_quiet_and_verbose(run, tmp_path):
     assert "of CPU" in run(*arguments, "--verbose").err
     failed = run("--quiet", "fetch", tmp_path / "z", "--sha256", digest, "-o", tmp_path / "b2")
     assert "no such file" in failed.err
+
+
+def test_interrupted(run, monkeypatch, tmp_path):
+    import chandelle.cli.download as download
+
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(download, "fetch_file", interrupt)
+    result = run("fetch", "a", "--sha256", "0", "-o", tmp_path / "x")
+    assert result.code == 130
+    assert "interrupted" in result.err
+    assert "Traceback" not in result.err

@@ -34,7 +34,9 @@ app = App(
     result_action="return_value",
     print_error=False,
     exit_on_error=False,
+    suppress_keyboard_interrupt=False,
 )
+app.meta.suppress_keyboard_interrupt = False
 for command in (
     demo,
     simulate,
