@@ -1,6 +1,8 @@
 """A diagram's table and covariance are one object."""
 
+import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -75,6 +77,12 @@ def test_variances_make_a_diagonal_covariance():
     assert diagram.meta.origin is None
     assert diagram.covariance.blocks == ()
     np.testing.assert_allclose(diagram["mu_err"], 0.2)
+
+
+def test_columns_of_pandas_and_jax_come_in():
+    z = np.linspace(0.1, 0.8, N)
+    diagram = _diagram(z_hel=pd.Series(z, index=range(5, 5 + N)), z_hd=jnp.asarray(z))
+    np.testing.assert_array_equal(diagram["z_hel"], diagram["z_hd"])
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -4,7 +4,18 @@
 """
 
 from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-ArrayLike = bool | int | float | np.generic | np.ndarray | Sequence
+
+@runtime_checkable
+class HasArray(Protocol):
+    """What numpy can turn into an array by itself: numpy and JAX arrays, pandas columns."""
+
+    def __array__(self, *args: Any, **kwargs: Any) -> np.ndarray:
+        """The values."""
+        ...
+
+
+ArrayLike = bool | int | float | HasArray | Sequence
