@@ -68,10 +68,23 @@ def test_header_and_rows():
     assert (targets.z_hel, targets.z_cmb, targets.z_err) == (0.0192, 0.0186, 0.0001)
     assert np.isnan(targets.host_logmass)
     assert np.isnan(targets.host_logmass_err)
-    assert targets.vpec == -460.1
-    # FITRES of Foundation DR1 for 2016W: zCMB 0.01856 and VPEC 460.096 give zHD 0.02013.
-    assert targets.z_hd == pytest.approx((1 + 0.0186) * (1 + 460.1 / 299792.458) - 1)
     assert text.columns["FLUXCAL"] == ["10000.0", "nan"]
+
+
+@pytest.mark.parametrize(
+    ("sign", "vpec", "z_cmb", "velocity", "z_hd"),
+    [
+        # 2016W in the Pantheon+ table (its light curve: VPEC -411.41, REDSHIFT_CMB 0.0185545).
+        ("velocity", -411.4148, 0.0185545, -411.4148, 0.01995),
+        # 2016W in the FITRES of Foundation DR1: zCMB 0.01856 and VPEC 460.096 give zHD 0.02013.
+        ("correction", 460.096, 0.0185546, -460.096, 0.02013),
+    ],
+)
+def test_both_signs_of_vpec_give_the_published_redshift(sign, vpec, z_cmb, velocity, z_hd):
+    text = TEXT.replace("VPEC: 460.1", f"VPEC: {vpec}").replace("0.0186", str(z_cmb))
+    targets = targets_from_snana([parse_snana(text, file="a.txt")], vpec=sign).to_pandas().iloc[0]
+    assert targets.vpec == velocity
+    assert targets.z_hd == pytest.approx(z_hd, abs=1.0e-5)
 
 
 @pytest.mark.parametrize("kind", ["file", "folder", "archive", "list"])

@@ -19,6 +19,7 @@ from chandelle.instrument.kcor import read_kcor
 from chandelle.instrument.passbands import list_passbands, load_passband
 from chandelle.lightcurve.snana import (
     ZP_FLUXCAL,
+    VpecSign,
     is_snana_text,
     read_snana_texts,
     rows_from_snana,
@@ -58,6 +59,7 @@ def read_lightcurves(
     *,
     targets: Targets | str | Path | pd.DataFrame | Table | None = None,
     kcor: str | Path | None = None,
+    snana_vpec: VpecSign = "velocity",
     passbands: Mapping[str, Passband] | None = None,
     origin: Origin | None = None,
     strict: bool = False,
@@ -78,6 +80,9 @@ def read_lightcurves(
         stays, and epochs of others are refused. Without it the table's own columns or meta serve.
     kcor : path, optional
         SNANA calibration file of the passbands and zero points; needed for SNANA text.
+    snana_vpec : {"velocity", "correction"}
+        Sign of VPEC in SNANA headers: the velocity, positive when receding (today), or what is to
+        be added (files of 2018 and before, Foundation DR1 for one).
     passbands : mapping, optional
         Passbands by name, beside those the package ships.
     origin : {"simulated", "published", "real"}, optional
@@ -108,7 +113,10 @@ def read_lightcurves(
     """
     if isinstance(source, LightCurves) or _is_product_folder(source):
         return _ready(source, targets=targets, passbands=passbands, origin=origin)
-    read = _read_snana(source, kcor=kcor) if _is_snana(source) else _read_table(source)
+    if _is_snana(source):
+        read = _read_snana(source, kcor=kcor, vpec=snana_vpec)
+    else:
+        read = _read_table(source)
     if targets is not None:
         read = replace(read, targets=targets_from(targets))
     read = replace(read, passbands={**read.passbands, **(passbands or {})})
@@ -158,7 +166,7 @@ def _names(table: Any) -> list[str]:
     return list(table.column_names) if isinstance(table, pa.Table) else list(table.columns)
 
 
-def _read_snana(source: Any, *, kcor: str | Path | None) -> _Read:
+def _read_snana(source: Any, *, kcor: str | Path | None, vpec: VpecSign) -> _Read:
     if kcor is None:
         raise InputError(
             f"{source}: SNANA text needs its passbands and zero points; give kcor=, the survey's "
@@ -177,7 +185,9 @@ def _read_snana(source: Any, *, kcor: str | Path | None) -> _Read:
     columns["zp"] = ZP_FLUXCAL - np.array(offsets, dtype=float)[index]
     rows = Rows(columns=columns, label=str(source))
     return _Read(
-        rows=rows, targets=targets_from_snana(texts), passbands=dict(calibration.passbands)
+        rows=rows,
+        targets=targets_from_snana(texts, vpec=vpec),
+        passbands=dict(calibration.passbands),
     )
 
 

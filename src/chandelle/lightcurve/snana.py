@@ -5,6 +5,7 @@ import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +18,7 @@ from chandelle.products.targets import Targets
 
 _log = logging.getLogger(__name__)
 
+VpecSign = Literal["velocity", "correction"]
 SUFFIXES = (".dat", ".txt")
 ZP_FLUXCAL = 27.5
 """Zero point of FLUXCAL [mag], in the magnitudes of the survey's filter system."""
@@ -210,17 +212,19 @@ def is_snana_text(path: Path) -> bool:
         return "SNID:" in file.read(20_000)
 
 
-def targets_from_snana(texts: Sequence[SnanaText]) -> Targets:
+def targets_from_snana(texts: Sequence[SnanaText], *, vpec: VpecSign = "velocity") -> Targets:
     r"""Targets of the headers.
 
-    REDSHIFT_FINAL or REDSHIFT_CMB is `z_cmb`. SNANA's VPEC is the correction to apply, in km/s, so
-    :math:`1 + z_{hd} = (1 + z_{cmb}) (1 + VPEC / c)`, and `vpec`, positive when receding, is its
-    negative. Sentinels (-9, -99, -999) become NaN, and so does a host mass that is not positive.
+    REDSHIFT_FINAL or REDSHIFT_CMB is `z_cmb`, and :math:`1 + z_{hd} = (1 + z_{cmb}) / (1 + v / c)`
+    with v the peculiar velocity, positive when receding. Sentinels (-9, -99, -999) become NaN,
+    and so does a host mass that is not positive.
 
     Parameters
     ----------
     texts : sequence of SnanaText
         What `read_snana_texts` returned.
+    vpec : {"velocity", "correction"}
+        What VPEC is: v (Pantheon+, 2022), or -v, to be added (Foundation DR1, 2018).
 
     Returns
     -------
@@ -228,8 +232,9 @@ def targets_from_snana(texts: Sequence[SnanaText]) -> Targets:
         One row a file.
     """
     z_cmb = np.array([t.number("REDSHIFT_CMB", "REDSHIFT_FINAL") for t in texts])
-    correction = np.array([t.number("VPEC") for t in texts])
-    z_hd = (1 + z_cmb) * (1 + np.nan_to_num(correction) / C_KM_S) - 1
+    velocity = np.array([t.number("VPEC") for t in texts])
+    velocity = -velocity if vpec == "correction" else velocity
+    z_hd = (1 + z_cmb) / (1 + np.nan_to_num(velocity) / C_KM_S) - 1
     mass_keys = ("HOSTGAL_LOGMASS", "HOST_LOGMASS")
     mass = np.array([t.number(*mass_keys) for t in texts])
     mass = np.where(mass > 0, mass, np.nan)
@@ -241,7 +246,7 @@ def targets_from_snana(texts: Sequence[SnanaText]) -> Targets:
         "z_cmb": z_cmb,
         "z_hd": z_hd,
         "z_err": [t.error("REDSHIFT_HELIO") for t in texts],
-        "vpec": -correction,
+        "vpec": velocity,
         "mwebv": [t.number("MWEBV") for t in texts],
         "survey": [t.header.get("SURVEY", "").split("(")[0].strip() for t in texts],
         "host_logmass": mass,

@@ -52,7 +52,7 @@ class LightCurves(Product):
             Column(name="band", type="string", about="passband", required=True),
             Column(name="flux", unit="nJy", about="AB", required=True),
             Column(name="flux_err", unit="nJy", about="one sigma", required=True),
-            Column(name="zp", unit="mag", about="AB zero point of the flux as it was read"),
+            Column(name="zp", unit="mag", about="AB zero point of the flux: that of 1 nJy"),
             Column(name="exposure", type="string", about="exposure the epoch was taken from"),
             Column(name="flags", type="int64", about="bits of chandelle.core.flags"),
         ),
