@@ -151,7 +151,8 @@ def minimize(
         damping = jnp.maximum(damping, 1e-15)
         step, edm = _plan(params, at, low, high, damping)
         is_there = (edm < EDM_TOLERANCE) & (damping < _DAMPING_FINAL)
-        is_crawling = is_better & (damping > 100.0) & (state.at.value - there.value < _CRAWL)
+        crawl = _CRAWL * jnp.maximum(1.0, 0.01 * there.value)
+        is_crawling = is_better & (damping > 100.0) & (state.at.value - there.value < crawl)
         is_stalled = is_crawling | (damping > _DAMPING_MAX)
         moved = _State(
             params=params,
