@@ -4,7 +4,7 @@
 
 WHEEL_FOLDER holds the wheels as `pip download --no-deps` leaves them: jax_bandflux 1.0.0,
 bayesn 0.4.0 and sncosmo 2.13.0. Their data are re-written as compact tables, values unchanged;
-NOTICE gets the licence texts and the SHA-256 of every source file, SHA256SUMS those of the data.
+NOTICE gets the license texts and the SHA-256 of every source file, SHA256SUMS those of the data.
 """
 
 import hashlib
@@ -56,7 +56,7 @@ class Sources:
         return content
 
     def license(self, wheel: str) -> str:
-        """Licence text of a wheel."""
+        """License text of a wheel."""
         with self.wheel(wheel) as archive:
             names = [n for n in archive.namelist() if "dist-info" in n and "LICENSE" in n.upper()]
             return archive.read(names[0]).decode()
@@ -151,7 +151,7 @@ def build_salt(sources: Sources) -> None:
 
 
 def write_notice(sources: Sources) -> None:
-    """Write down where every number came from and under which licence."""
+    """Write down where every number came from and under which license."""
     lines = ["Data shipped with chandelle", "=" * 27, ""]
     for item, papers in PAPERS.items():
         lines += [f"{item}", "-" * len(item), f"Cite: {papers}"]
@@ -166,7 +166,7 @@ def write_notice(sources: Sources) -> None:
         "",
     ]
     for wheel in (BANDFLUX, BAYESN, SNCOSMO):
-        title = f"Licence of {wheel}"
+        title = f"License of {wheel}"
         lines += [title, "-" * len(title), sources.license(wheel).strip(), ""]
     (DATA / "NOTICE").write_text("\n".join(lines), encoding="utf-8")
 

@@ -45,7 +45,9 @@ def run_sncosmo(model, epochs, fit, *, from_ours, model_cov=False):
 
 def compare(model, sample, *, model_cov=False, from_ours=True):
     epochs, targets = sample
-    fits = fit_salt(read_lightcurves(epochs, targets=targets), model_cov=model_cov).to_pandas()
+    fits = fit_salt(
+        read_lightcurves(epochs, targets=targets), model_cov=model_cov, phase_range=None
+    ).to_pandas()
     assert (fits.status == "ok").all(), fits.status.value_counts()
     rows = []
     for sn, group in epochs.groupby("sn"):

@@ -139,6 +139,17 @@ def test_distance_covariance_is_symmetric_and_complete():
     assert fits.select(fits.is_ok)["sn"].tolist() == ["a"]
 
 
+def test_fits_of_one_origin_are_joined():
+    meta = Meta(origin="published", provenance={"model": "m"})
+    one = SaltFits.from_columns(FITS, meta=meta)
+    other = SaltFits.from_columns({**FITS, "mine": [1, 2]}, meta=meta)
+    assert SaltFits.concat([one, other])["sn"].tolist() == ["a", "b", "a", "b"]
+    with pytest.raises(InputError, match="one origin"):
+        SaltFits.concat([one, SaltFits.from_columns(FITS)])
+    with pytest.raises(InputError, match="got none"):
+        SaltFits.concat([])
+
+
 def test_lightcurves_go_to_disk_with_all_that_travels(tmp_path, lightcurves):
     lightcurves.write(tmp_path / "lcs")
     again = LightCurves.read(tmp_path / "lcs")

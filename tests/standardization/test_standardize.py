@@ -111,6 +111,18 @@ def test_unknown_hosts_are_flagged_and_without_any_there_is_no_step(fits):
     assert np.all(out["p_high"] == 0.5)
 
 
+def test_outliers_are_flagged_and_named_not_cut(fits, caplog):
+    mb = np.array(fits["mb"])
+    mb[[10, 900]] += (3.0, -2.0)
+    at = fits.table.column_names.index("mb")
+    table = fits.table.set_column(at, fits.table.schema.field(at), pa.array(mb))
+    with caplog.at_level(logging.WARNING):
+        diagram = standardize(SaltFits(table=table, meta=fits.meta))
+    flagged = diagram["sn"][(diagram.flags & int(Flag.OUTLIER)) != 0]
+    assert flagged.tolist() == [fits["sn"][10], fits["sn"][900]]
+    assert f"2 supernovae lie more than 5 sigma off the diagram: {fits['sn'][10]} (+" in caplog.text
+
+
 def test_order_of_the_supernovae_is_irrelevant(fits, dia):
     rows = np.random.default_rng(0).permutation(len(fits))
     shuffled = standardize(SaltFits(table=fits.table.take(pa.array(rows)), meta=fits.meta))

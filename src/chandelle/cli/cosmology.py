@@ -18,8 +18,9 @@ def cosmology(
     *,
     output: Annotated[Path, Parameter(alias="-o")],
     covariance: Path | None = None,
-    model: str = "flat-lcdm",
-    seed: int = 1,
+    model: str | None = None,
+    seed: int | None = None,
+    config: Path | None = None,
     unblind: bool = False,
     published: bool = False,
 ) -> None:
@@ -34,23 +35,26 @@ def cosmology(
     covariance
         Covariance of a Pantheon+ table, if it does not lie beside it.
     model
-        flat-lcdm, lcdm, flat-wcdm, wcdm, flat-w0wacdm or w0wacdm.
+        flat-lcdm (if not given), lcdm, flat-wcdm, wcdm, flat-w0wacdm or w0wacdm.
     seed
         Root of all random numbers.
+    config
+        TOML file with settings (model, seed, n_chains, n_warmup, n_draws, sigma_v_km_s, lensing, a
+        table cuts).
     unblind
         Give results on real data, or on data of unknown origin.
     published
         Declare that data of unknown origin are published.
     """
     from chandelle.cli.cache import use_compilation_cache
-    from chandelle.cosmology.stage import fit_cosmology
+    from chandelle.cli.settings import settings_of
+    from chandelle.cosmology.stage import CosmologyConfig, fit_cosmology
 
     use_compilation_cache()
+    settings = settings_of(CosmologyConfig, config, model=model, seed=seed)
     table = read_distances(data, covariance=covariance)
-    with step(f"cosmology, {model}"):
-        posterior = fit_cosmology(
-            table, model=model, seed=seed, unblind=unblind, published=published
-        )
+    with step(f"cosmology, {settings['model']}"):
+        posterior = fit_cosmology(table, **settings, unblind=unblind, published=published)
     posterior.write(output)
     posterior.summary()  # raises where the chains did not converge; the draws are kept
     say(f"{posterior!r}\nwritten to {output}")

@@ -11,6 +11,7 @@ from rich.progress import track
 
 from chandelle.core.errors import ChandelleError, InputError
 from chandelle.lightcurve.ingest import read_lightcurves
+from chandelle.lightcurve.snana import VpecSign
 from chandelle.products.lightcurves import LightCurves
 from chandelle.products.passband import Passband
 from chandelle.products.product import Origin
@@ -21,6 +22,7 @@ def gather_lightcurves(
     files: Sequence[Path],
     *,
     kcor: Path | None = None,
+    snana_vpec: VpecSign = "velocity",
     targets: Path | None = None,
     origin: Origin | None = None,
 ) -> tuple[LightCurves, list[str]]:
@@ -30,7 +32,7 @@ def gather_lightcurves(
     ----------
     files : sequence of Path
         Anything `read_lightcurves` reads.
-    kcor, targets, origin
+    kcor, snana_vpec, targets, origin
         As `read_lightcurves` takes them. With `targets`, epochs of one supernova may be spread
         over several files; without, a name that comes again is refused with its file.
 
@@ -52,7 +54,9 @@ def gather_lightcurves(
     failures: list[str] = []
     for file in track(files, "read", console=console, disable=hidden, transient=True):
         try:
-            new = read_lightcurves(file, kcor=kcor, targets=targets, origin=origin)
+            new = read_lightcurves(
+                file, kcor=kcor, snana_vpec=snana_vpec, targets=targets, origin=origin
+            )
             joined = new if joined is None else join(joined, new, is_shared=targets is not None)
         except ChandelleError as error:
             message = str(error)

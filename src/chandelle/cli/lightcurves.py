@@ -15,10 +15,14 @@ def fit_lightcurves(
     /,
     *,
     output: Annotated[Path, Parameter(alias="-o")],
-    model: str = "salt3-f22",
+    model: str | None = None,
     kcor: Path | None = None,
+    snana_vpec: Literal["velocity", "correction"] = "velocity",
     targets: Path | None = None,
-    model_cov: bool = False,
+    model_cov: bool | None = None,
+    phase_range: tuple[float, float] | None = None,
+    wave_range: tuple[float, float] | None = None,
+    config: Path | None = None,
     origin: Literal["simulated", "published", "real"] | None = None,
     published: bool = False,
     lightcurves: Path | None = None,
@@ -35,13 +39,22 @@ def fit_lightcurves(
     output
         SALT fits (Parquet), one row a target.
     model
-        Name of a SALT model, or its folder in sncosmo's layout.
+        Name of a SALT model, or its folder in sncosmo's layout; salt3-f22 if not given.
     kcor
         SNANA calibration file, for SNANA text.
+    snana_vpec
+        What VPEC in SNANA text is: the velocity, or (2018 and before) the correction to add.
     targets
         Table of names, redshifts and the rest, if the files do not hold them.
     model_cov
         Add the covariance of the SALT model.
+    phase_range
+        Rest-frame days about maximum that are fitted; -15 45 if not given.
+    wave_range
+        Mean rest-frame wavelengths [angstrom] of the bands that are fitted; all if not given.
+    config
+        TOML file with any setting of the fit (model, model_cov, dust, r_v, phase_range,
+        wave_range, c_max, min_detection).
     origin
         Where the data come from, if the files do not say.
     published
@@ -51,15 +64,26 @@ def fit_lightcurves(
     """
     from chandelle.cli.cache import use_compilation_cache
     from chandelle.cli.gather import gather_lightcurves
-    from chandelle.lightcurve.stage import fit_salt
+    from chandelle.cli.settings import settings_of
+    from chandelle.lightcurve.stage import FitConfig, fit_salt
 
     use_compilation_cache()
+    settings = settings_of(
+        FitConfig,
+        config,
+        model=model,
+        model_cov=model_cov,
+        phase_range=phase_range,
+        wave_range=wave_range,
+    )
     origin = "published" if published else origin
-    gathered, failures = gather_lightcurves(files, kcor=kcor, targets=targets, origin=origin)
+    gathered, failures = gather_lightcurves(
+        files, kcor=kcor, snana_vpec=snana_vpec, targets=targets, origin=origin
+    )
     for failure in failures:
         complain(failure)
     with step(f"fit {len(gathered.targets)} supernovae") as running:
-        fits = fit_salt(gathered, model=model, model_cov=model_cov, progress=running.show)
+        fits = fit_salt(gathered, **settings, progress=running.show)
     fits.write(output)
     if lightcurves is not None:
         gathered.write(lightcurves)

@@ -28,6 +28,8 @@ class StageConfig(BaseModel):
         path = Path(path)
         if path.suffix.lower() in {".yaml", ".yml"}:
             raise InputError(f"{path}: YAML is refused (it can run code); write it as TOML")
+        if not path.is_file():
+            raise InputError(f"{path}: expected a file of settings (TOML), found none")
         try:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
         except tomllib.TOMLDecodeError as error:

@@ -20,6 +20,8 @@ class Flag(IntFlag):
     """The host mass is unknown: the step enters with probability one half."""
     UPPER_LIMIT = 1 << 6
     """The object has no detection; its fluxes are upper limits."""
+    OUTLIER = 1 << 7
+    """More than 5 sigma off the mean line of the Lemaitre diagram; nothing is cut for it."""
 
 
 def describe(flags: int) -> str:

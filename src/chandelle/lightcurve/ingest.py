@@ -219,7 +219,7 @@ def _checked(read: _Read, *, origin: Origin | None, strict: bool) -> LightCurves
         line += f"; unknown bands {explain_bands(unknown.tolist(), known)}"
     if strict and np.any(reasons != ""):
         raise InputError(line)
-    _log.info(line)
+    _log.log(logging.WARNING if np.any(reasons != "") else logging.INFO, line)
     table = _epochs(columns, reasons)
     used = np.unique(table["band"].to_numpy())
     return LightCurves(

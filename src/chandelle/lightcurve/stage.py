@@ -3,6 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,8 @@ from chandelle.products.schema import table_from_columns
 
 _log = logging.getLogger(__name__)
 
+PHASE_RANGE = (-15.0, 45.0)
+"""Phases that are fitted unless said otherwise, those of Pantheon+ [rest-frame day]."""
 _CHI2_IMPROBABLE = 1e-6
 _PAIRS = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
 _NAMES = ("t0", "x0", "x1", "c")
@@ -41,7 +44,7 @@ class FitConfig(StageConfig):
     model_cov: bool = False
     dust: DustLaw = "f99"
     r_v: float = Field(default=3.1, gt=0)
-    phase_range: tuple[float, float] | None = None
+    phase_range: tuple[float, float] | None = PHASE_RANGE
     wave_range: tuple[float, float] | None = None
     c_max: float = Field(default=1.0, gt=0)
     min_detection: float = Field(default=5.0, ge=0)
@@ -54,7 +57,7 @@ def fit_salt(
     model_cov: bool = False,
     dust: DustLaw = "f99",
     r_v: float = 3.1,
-    phase_range: tuple[float, float] | None = None,
+    phase_range: tuple[float, float] | None = PHASE_RANGE,
     wave_range: tuple[float, float] | None = None,
     c_max: float = 1.0,
     min_detection: float = 5.0,
@@ -79,8 +82,10 @@ def fit_salt(
         Dust law of the Milky Way.
     r_v : float
         Its ratio of total to selective extinction.
-    phase_range : (float, float), optional
-        Fit only epochs within these rest-frame days about the fitted maximum.
+    phase_range : (float, float) or None
+        Fit only epochs within these rest-frame days about the fitted maximum; by default where
+        SALT is well known. None fits all: an epoch outside the model's phases then counts as one
+        without flux, as in sncosmo, and late epochs distort the fit.
     wave_range : (float, float), optional
         Fit only bands whose mean rest-frame wavelength [angstrom] lies within.
     c_max : float
@@ -108,7 +113,7 @@ def fit_salt(
     """
     require_x64()
     config = FitConfig(
-        model=model if isinstance(model, str) else model.name,
+        model=_name_of(model),
         model_cov=model_cov,
         dust=dust,
         r_v=r_v,
@@ -120,6 +125,9 @@ def fit_salt(
     _check_range("phase_range", phase_range)
     _check_range("wave_range", wave_range)
     lcs = read_lightcurves(lcs)
+    without_dust = int(np.isnan(lcs.targets["mwebv"]).sum())
+    if without_dust:
+        _log.warning("mwebv of %d targets is unknown and counts as zero", without_dust)
     salt = load_salt(model) if isinstance(model, str) else model
     ready = prepare(lcs, salt, wave_range=wave_range, c_max=c_max)
     columns = _blank(lcs, ready)
@@ -146,6 +154,13 @@ def fit_salt(
     if progress is not None and done < total:
         progress(total, total)
     return _product(columns, lcs, config, mb_offset=peak_magnitude_offset(salt))
+
+
+def _name_of(model: str | SaltModel) -> str:
+    """What finds the model again: its name, or the whole path of its folder."""
+    if not isinstance(model, str):
+        return model.name
+    return str(Path(model).resolve()) if Path(model).is_dir() else model
 
 
 def _check_range(name: str, limits: tuple[float, float] | None) -> None:

@@ -1,11 +1,14 @@
 """SALT fits: one row a target, good or not."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+import pyarrow as pa
 
+from chandelle.core.errors import InputError
 from chandelle.products.product import Product, read_table, write_table
 from chandelle.products.schema import Column, Schema
 
@@ -78,6 +81,27 @@ class SaltFits(Product):
         """Rows of a mask or of indices."""
         rows = np.arange(len(self))[keep]
         return SaltFits(table=self.table.take(rows), meta=self.meta)
+
+    @classmethod
+    def concat(cls, parts: Sequence["SaltFits"]) -> "SaltFits":
+        """Join fits of one origin, those of several surveys for one.
+
+        Raises
+        ------
+        InputError
+            If there are none, or their origins or models differ.
+        """
+        facts = {
+            (part.meta.origin, part.meta.blinding, part.meta.provenance.get("model"))
+            for part in parts
+        }
+        if len(facts) != 1:
+            raise InputError(
+                "fits to join must have one origin, blinding and model, got "
+                f"{sorted(facts, key=str) or 'none'}; join what was made alike"
+            )
+        tables = [part.table for part in parts]
+        return cls(table=pa.concat_tables(tables, promote_options="default"), meta=parts[0].meta)
 
     def to_pandas(self) -> "pd.DataFrame":
         """Return the table indexed by target."""

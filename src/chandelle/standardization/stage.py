@@ -20,12 +20,18 @@ from chandelle.physics.standardization import Tripp, tripp_modulus, tripp_varian
 from chandelle.products.diagram import Diagram
 from chandelle.products.saltfits import SaltFits
 from chandelle.standardization.likelihood import (
+    distance_knots,
     free_distance_likelihood,
+    hat_functions,
     parameters_of,
     reference_modulus,
 )
 
 _log = logging.getLogger(__name__)
+
+OUTLIER_SIGMA = 5.0
+"""Distance from the mean line of the diagram beyond which a supernova is flagged and named."""
+_NAMED = 5
 
 
 class StandardizeConfig(StageConfig):
@@ -139,14 +145,14 @@ def _diagram(
     mu = np.asarray(tripp_modulus(sample.mb, sample.x1, sample.c, sample.p_high, tripp=tripp))
     reference = np.asarray(reference_modulus(kept["z_hd"], kept["z_hel"]))
     m_abs = float(np.average(mu - reference, weights=1.0 / variance))
-    is_unknown = ~np.isfinite(kept["host_logmass"])
+    flags = kept.flags | _flags_of(kept, mu - reference, variance)
     columns = {
         "sn": kept["sn"],
         "z_hel": kept["z_hel"],
         "z_hd": kept["z_hd"],
         "mu": mu - m_abs,
         "survey": kept["survey"],
-        "flags": kept.flags | np.where(is_unknown, int(Flag.HOST_UNKNOWN), 0),
+        "flags": flags,
         "x1": kept["x1"],
         "c": kept["c"],
         "p_high": np.asarray(sample.p_high),
@@ -158,6 +164,31 @@ def _diagram(
             diagonal=variance, factor=_coefficient_modes(sample, problem, best, 1.0 / variance)
         ),
     )
+
+
+def _flags_of(
+    kept: SaltFits, residual: NDArray[np.float64], variance: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """Flag unknown hosts, and what lies far off the mean line, which is named in the log."""
+    weight = 1.0 / np.sqrt(variance)
+    z = kept["z_hd"]
+    hats = hat_functions(np.log(z), distance_knots(z)) * weight[:, None]
+    line, *_ = np.linalg.lstsq(hats, residual * weight, rcond=None)
+    pull = residual * weight - hats @ line
+    far = np.flatnonzero(np.abs(pull) > OUTLIER_SIGMA)
+    if len(far):
+        worst = far[np.argsort(-np.abs(pull[far]))]
+        named = ", ".join(f"{kept['sn'][i]} ({pull[i]:+.1f})" for i in worst[:_NAMED])
+        _log.warning(
+            "%d supernovae lie more than %g sigma off the diagram: %s; look at their redshift and "
+            "class, nothing was cut",
+            len(far),
+            OUTLIER_SIGMA,
+            named + (", ..." if len(far) > _NAMED else ""),
+        )
+    flags = np.where(np.isfinite(kept["host_logmass"]), 0, int(Flag.HOST_UNKNOWN))
+    flags[far] |= int(Flag.OUTLIER)
+    return flags
 
 
 def _coefficient_modes(
