@@ -87,7 +87,7 @@ def test_absent_passband_file(tmp_path):
         read_passband(tmp_path / "absent.dat")
 
 
-def test_notice_lists_source_licence_and_hash_of_everything():
+def test_notice_lists_source_license_and_hash_of_everything():
     folder = files("chandelle.instrument") / "data"
     notice = (folder / "NOTICE").read_text()
     for word in ("jax_bandflux-1.0.0", "bayesn-0.4.0", "sncosmo-2.13.0", "Copyright (c)"):
