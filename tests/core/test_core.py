@@ -91,7 +91,7 @@ def test_config_from_toml(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "match"),
-    [("dept_mag = 1", "known keys: depth_mag"), ("depth_mag = ", "expected TOML")],
+    [("dept_mag = 1", "known settings: depth_mag"), ("depth_mag = ", "expected TOML")],
 )
 def test_config_refuses(tmp_path, text, match):
     path = tmp_path / "a.toml"

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from chandelle.core.errors import InputError
+
 
 def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
@@ -36,12 +38,30 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def _refuse_to_lose(path: Path, new: Path) -> None:
+    """Raise where replacing `path` by `new` would remove something else than an older `new`."""
+    if path.is_file():
+        raise InputError(f"{path}: is a file, expected a folder to write into; give another name")
+    if path.is_dir():
+        foreign = {entry.name for entry in path.iterdir()} - {entry.name for entry in new.iterdir()}
+        if foreign:
+            raise InputError(
+                f"{path}: the folder holds other things ({', '.join(sorted(foreign)[:3])}) that "
+                "would be lost; give the name of a new one"
+            )
+
+
 @contextmanager
 def atomic_folder(path: str | Path) -> Iterator[Path]:
     """Give a temporary folder; move it to `path` when the block ends well, else remove it.
 
     An older folder at `path` is renamed aside first and removed last, so a reader finds the old
     one, the new one, or (for the time of two renames) none; never half of one.
+
+    Raises
+    ------
+    InputError
+        If `path` is a file, or a folder that holds what the new one does not: it is somebody's.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -54,6 +74,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o777 & ~umask)
+        _refuse_to_lose(path, temporary)
         if path.exists():
             path.rename(aside)
         temporary.rename(path)

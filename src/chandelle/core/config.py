@@ -1,8 +1,9 @@
 """Configuration of a stage: one pydantic model, frozen, unknown keys refused."""
 
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -15,6 +16,20 @@ class StageConfig(BaseModel):
     """Base of every stage's settings; read from TOML, written back beside the product."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def of(cls: type[_C], where: str, **settings: Any) -> _C:
+        """Check settings given as arguments of the function `where`.
+
+        Raises
+        ------
+        InputError
+            On an unknown name or an impossible value.
+        """
+        try:
+            return cls.model_validate(settings)
+        except ValidationError as error:
+            raise InputError(_explain(error, where=where, known=cls.model_fields)) from error
 
     @classmethod
     def from_toml(cls: type[_C], path: str | Path, *, table: str | None = None) -> _C:
@@ -39,8 +54,11 @@ class StageConfig(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            first = error.errors()[0]
-            key = ".".join(str(part) for part in first["loc"])
-            raise InputError(
-                f"{path}: {key}: {first['msg']}; known keys: {', '.join(cls.model_fields)}"
-            ) from error
+            raise InputError(_explain(error, where=str(path), known=cls.model_fields)) from error
+
+
+def _explain(error: ValidationError, *, where: str, known: Iterable[str]) -> str:
+    """Say what the first wrong setting is, and which there are."""
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    return f"{where}: {key}: {first['msg']}; known settings: {', '.join(known)}"

@@ -1,5 +1,6 @@
 """What is to be fitted of a set of light curves, and why some targets are not."""
 
+import logging
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,8 @@ from chandelle.lightcurve.batch import FlatEpochs
 from chandelle.physics.salt import SaltModel
 from chandelle.physics.salt_bands import series_terms
 from chandelle.products.lightcurves import LightCurves
+
+_log = logging.getLogger(__name__)
 
 N_PARAMS = 4
 C_SERIES = 0.4
@@ -34,6 +37,9 @@ class Prepared:
         "ok", or why the target is not fitted.
     band_dropped : NDArray, shape (target,)
         Whether some of its bands lie outside the model's wavelengths.
+    points_rejected : NDArray, shape (target,)
+        Whether some of its epochs have no finite time, flux or positive error: light curves that
+        `read_lightcurves` made have none.
     terms, terms_wide : int
         Taylor terms of the color law that suffice up to `C_SERIES` and up to the bound of c.
     """
@@ -44,6 +50,7 @@ class Prepared:
     mwebv: NDArray[np.float64]
     status: NDArray
     band_dropped: NDArray[np.bool_]
+    points_rejected: NDArray[np.bool_]
     terms: int
     terms_wide: int
 
@@ -77,6 +84,17 @@ def prepare(
     n = len(targets)
     z = np.asarray(targets["z_hel"], dtype=float)
     epochs, names = _flatten(lcs)
+    is_usable = np.isfinite(epochs.mjd) & np.isfinite(epochs.flux)
+    is_usable &= np.isfinite(epochs.flux_err) & (epochs.flux_err > 0)
+    rejected = np.zeros(n, dtype=bool)
+    rejected[epochs.target[~is_usable]] = True
+    if not is_usable.all():
+        _log.warning(
+            "%d epochs of %d targets have no finite time, flux or error and are left out",
+            np.sum(~is_usable),
+            rejected.sum(),
+        )
+        epochs = epochs.take(is_usable)
     has_data = np.bincount(epochs.target, minlength=n) > 0
     is_valid = np.isfinite(z) & (z >= 0)
     bands = stack_bands(resolve(names, lcs.passbands)) if names else None
@@ -101,6 +119,7 @@ def prepare(
         mwebv=mwebv,
         status=status,
         band_dropped=dropped & is_valid,
+        points_rejected=rejected,
         terms=_terms(model, bands, epochs, z, c_max=min(c_max, C_SERIES)),
         terms_wide=_terms(model, bands, epochs, z, c_max=c_max),
     )

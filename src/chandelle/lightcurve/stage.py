@@ -112,7 +112,8 @@ def fit_salt(
     J. Guy et al., 2007, A&A 466, 11. M. Betoule et al., 2014, A&A 568, A22.
     """
     require_x64()
-    config = FitConfig(
+    config = FitConfig.of(
+        "fit_salt",
         model=_name_of(model),
         model_cov=model_cov,
         dust=dust,
@@ -174,7 +175,7 @@ def _blank(lcs: LightCurves, ready: Prepared) -> dict[str, Any]:
     n = len(targets)
     flags = np.where(ready.band_dropped, int(Flag.BAND_DROPPED), 0)
     touched = np.isin(targets["sn"].astype(str), lcs.rejected["sn"].to_pylist())
-    flags |= np.where(touched, int(Flag.POINTS_REJECTED), 0)
+    flags |= np.where(touched | ready.points_rejected, int(Flag.POINTS_REJECTED), 0)
     columns: dict[str, Any] = {"sn": targets["sn"], "z": ready.z.copy()}
     columns |= {name: targets[name] for name in _TRAVELING}
     columns |= {"params": np.full((n, 4), np.nan), "cov": np.full((n, 4, 4), np.nan)}

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from astropy import units
 from astropy.table import Table
 from astropy.time import Time
+from astropy.utils.masked import Masked
 
 from chandelle.core.errors import InputError
 from chandelle.core.units import ZP_NJY
@@ -38,6 +39,7 @@ _REFUSED = {
     ".yml": "YAML can run code",
 }
 _CONFLICT_MAG = 1e-3
+_NO_TEXT = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +117,7 @@ def rows_of(table: pd.DataFrame | pa.Table | Table | Mapping[str, Any], *, label
     if missing:
         wanted = "; ".join(f"{name} (or {', '.join(ALIASES[name][1:])})" for name in missing)
         raise InputError(f"{label}: missing column {wanted}; found {', '.join(names)}")
-    columns = {name: _plain(table[found[name]]) for name in found if name != "mjd"}
+    columns = {name: plain(table[found[name]]) for name in found if name != "mjd"}
     columns["mjd"] = _mjd(table[found["mjd"]], label=label, is_jd=found["mjd"].lower() == "jd")
     _convert_fluxes(columns, table, found, label=label)
     meta = dict(getattr(table, "meta", None) or {})
@@ -139,10 +141,11 @@ def _flatten_index(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def _plain(column: Any) -> np.ndarray:
-    """Give a column as a plain array: text decoded, masked numbers NaN."""
-    if np.ma.isMaskedArray(column):
-        column = column.filled(np.nan) if column.dtype.kind == "f" else column.filled()
+def plain(column: Any) -> np.ndarray:
+    """Give a column as a plain array: text decoded, masked numbers NaN, masked text empty."""
+    if isinstance(column, np.ma.MaskedArray | Masked):
+        column = column.astype(float) if column.dtype.kind in "iu" else column
+        column = column.filled(np.nan if column.dtype.kind == "f" else _NO_TEXT)
     values = np.asarray(column)
     if values.dtype.kind == "S":
         return np.char.decode(values, "utf-8")
@@ -160,8 +163,8 @@ def _numbers(values: np.ndarray, *, name: str, label: str) -> np.ndarray:
 
 def _mjd(column: Any, *, label: str, is_jd: bool) -> np.ndarray:
     if isinstance(column, Time):
-        return np.asarray(column.mjd, dtype=float)
-    values = _plain(column)
+        return plain(column.mjd).astype(float)
+    values = plain(column)
     if values.dtype.kind in "mM":
         raise InputError(f"{label}: times must be MJD numbers or an astropy Time, got dates")
     values = _numbers(values, name="mjd", label=label)

@@ -7,9 +7,10 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 from astropy.table import Table
+from astropy.utils.masked import Masked
 
 from chandelle.core.errors import InputError
-from chandelle.lightcurve.tables import ALIASES, Rows, find_columns, load_file
+from chandelle.lightcurve.tables import ALIASES, Rows, find_columns, load_file, plain
 from chandelle.products.product import Meta
 from chandelle.products.schema import table_from_columns
 from chandelle.products.targets import Targets
@@ -136,5 +137,9 @@ def targets_of_rows(rows: Rows, extra: Mapping[str, Any] | None = None) -> Targe
         if hit is not None and np.ndim(hit) == 0:
             columns[name] = _column(name, np.full(len(names), hit))
         elif extra is not None and name in extra:
-            columns[name] = _column(name, np.asarray(extra[name])[first])
+            values = extra[name]
+            is_masked = isinstance(values, np.ma.MaskedArray | Masked)
+            columns[name] = _column(
+                name, (plain(values) if is_masked else np.asarray(values))[first]
+            )
     return Targets(table=table_from_columns(columns), meta=Meta())

@@ -124,7 +124,15 @@ class BlockLowRank(eqx.Module):
         return total if self.factor is None else total + (self.factor**2).sum(axis=1)
 
     def select(self, rows: Int[np.ndarray, " m"]) -> "BlockLowRank":
-        """Covariance of the given rows, in their order."""
+        """Covariance of the given rows, in their order.
+
+        Raises
+        ------
+        InputError
+            If a row comes twice.
+        """
+        if len(np.unique(rows)) != len(rows):
+            raise InputError("covariance: a row is selected twice; select each once")
         new_row = np.full(len(self.diagonal), -1)
         new_row[rows] = np.arange(len(rows))
         blocks = []

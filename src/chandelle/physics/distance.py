@@ -247,9 +247,11 @@ class DistanceOperator(eqx.Module):
         Raises
         ------
         InputError
-            If a redshift is not positive or exceeds `z_max`.
+            If there is no redshift, or one is not positive or exceeds `z_max`.
         """
         z_hd, z_hel = np.asarray(z_hd, float), np.asarray(z_hel, float)
+        if not z_hd.size:
+            raise InputError("distances need at least one redshift, got none")
         top = float(np.max(z_hd)) if z_max is None else z_max
         if not (np.all(z_hd > 0) and np.all(z_hd <= top) and np.all(z_hel > -1)):
             raise InputError(f"distances need 0 < z_hd <= {top:g} and z_hel > -1; cut the sample")

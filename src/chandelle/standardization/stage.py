@@ -6,10 +6,10 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from chandelle.core.config import StageConfig
-from chandelle.core.errors import InputError, NotConvergedError
+from chandelle.core.errors import NotConvergedError
 from chandelle.core.flags import Flag
 from chandelle.core.precision import require_x64
 from chandelle.inference.maximize import Maximum, maximize
@@ -84,13 +84,7 @@ def standardize(fits: SaltFits, **settings: Any) -> Diagram:
         If the maximum was not found.
     """
     require_x64()
-    try:
-        config = StandardizeConfig(**settings)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        known = ", ".join(StandardizeConfig.model_fields)
-        raise InputError(f"standardize: {key}: {first['msg']}; known settings: {known}") from error
+    config = StandardizeConfig.of("standardize", **settings)
     kept, rejected = select_fits(fits, config.cuts)
     reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(rejected.items()))
     _log.info(
