@@ -80,11 +80,6 @@ def check(table):
         assert abs(table[f"{name}_ratio"] - 1).max() < 0.03, name
 
 
-def test_40_fits_equal_sncosmo_from_our_answer(draw, salt3_in_sncosmo):
-    check(compare(salt3_in_sncosmo, draw(40, seed=1)))
-
-
-@pytest.mark.slow
 def test_200_fits_equal_sncosmo_from_our_answer(draw, salt3_in_sncosmo):
     check(compare(salt3_in_sncosmo, draw(200, seed=2)))
 
