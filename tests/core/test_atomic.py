@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from chandelle.core.atomic import atomic_file, atomic_folder
+from chandelle.core.errors import InputError
 
 
 def _names(folder: Path) -> list[str]:
@@ -43,8 +44,8 @@ def test_failed_write_leaves_the_old_file_and_no_litter(tmp_path):
 
 def test_folder_replaces_the_old_one(tmp_path):
     path = tmp_path / "d"
-    path.mkdir()
-    (path / "stale").write_text("x")
+    (path / "sub").mkdir(parents=True)
+    (path / "sub" / "stale").write_text("x")
     with atomic_folder(path) as temporary:
         (temporary / "sub").mkdir()
         (temporary / "sub" / "fresh").write_text("y")
@@ -71,3 +72,16 @@ def test_a_name_with_dots_keeps_its_neighbors(tmp_path, kind):
         if kind == "file":
             temporary.write_text("x")
     assert _names(tmp_path) == ["a", "a.b.c"]
+
+
+def test_a_folder_of_somebody_else_is_not_replaced(tmp_path):
+    path = tmp_path / "thesis"
+    path.mkdir()
+    (path / "chapter").write_text("x")
+    with pytest.raises(InputError, match="chapter"), atomic_folder(path) as temporary:
+        (temporary / "epochs").write_text("y")
+    assert _names(path) == ["chapter"]
+    with pytest.raises(InputError, match="is a file"), atomic_folder(path / "chapter"):
+        pass
+    assert _names(tmp_path) == ["thesis"]
+    assert _names(path) == ["chapter"]

@@ -89,6 +89,7 @@ def test_short_chains_give_no_numbers_but_keep_their_draws(short):
         short.summary()
     assert short["Om"].shape == (4, 60)
     assert short.meta.origin is None
+    assert short.meta.provenance["unblinded"] is True
 
 
 def test_declared_published_data_are_marked_and_one_program_serves_them(short, monkeypatch):
@@ -99,6 +100,7 @@ def test_declared_published_data_are_marked_and_one_program_serves_them(short, m
     other = diagram(None, n=70, seed=4)
     posterior = fit_cosmology(other, published=True, n_warmup=50, n_draws=60)
     assert posterior.meta.origin == "published"
+    assert "unblinded" not in posterior.meta.provenance
     assert posterior.n_data == 70
 
 

@@ -225,3 +225,21 @@ def test_own_passbands_are_known():
     lcs = read_lightcurves(data, targets=TARGETS, passbands={"mine": band})
     assert len(lcs) == 8
     assert list(lcs.passbands) == ["mine"]
+
+
+@pytest.mark.parametrize("kind", [Table, QTable])
+def test_masked_values_are_unknown_whatever_lies_under_the_mask(kind):
+    data = frame().assign(z=0.05, mwebv=0.3, flux=np.arange(100, 108))
+    data = Table.from_pandas(data)
+    data["flux"].unit = "nJy"
+    data["fluxerr"].unit = "nJy"
+    table = Table(kind(data[[name for name in data.colnames if name != "zp"]]), masked=True)
+    table = kind(table)
+    first = table["target"] == "a"
+    for name in ("z", "mwebv"):
+        table[name].mask = first
+    table["flux"].mask[1] = True
+    lcs = read_lightcurves(table)
+    assert reasons(lcs) == {"flux_nan": 1}
+    np.testing.assert_array_equal(lcs.targets["z_hel"], [np.nan, 0.05])
+    np.testing.assert_array_equal(lcs.targets["mwebv"], [np.nan, 0.3])

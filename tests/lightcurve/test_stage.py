@@ -1,5 +1,6 @@
 """The fit of many: a row for every target, the same whatever the order, exact at the minimum."""
 
+import dataclasses
 import logging
 
 import jax
@@ -259,3 +260,25 @@ def test_tables_are_taken_directly(sample):
     fits = fit_salt(merged[merged.sn == "sn000"])
     assert fits["status"].tolist() == ["ok"]
     assert jax.config.read("jax_enable_x64")
+
+
+def test_bad_epochs_of_light_curves_made_by_hand_do_not_cost_the_target(lcs, caplog):
+    sn = lcs.targets["sn"][0]
+    mine = lcs.select(lcs["sn"] == sn).select_targets(lcs.targets["sn"] == sn)
+    good = np.arange(len(mine)) % 5 > 0
+    expected = fit_salt(mine.select(good)).to_pandas().loc[sn]
+    for column, value in (("flux", np.nan), ("flux_err", 0.0), ("mjd", np.inf)):
+        values = np.where(good, mine[column], value)
+        at = mine.table.column_names.index(column)
+        table = mine.table.set_column(at, mine.table.schema.field(at), [values])
+        fit = fit_salt(dataclasses.replace(mine, table=table)).to_pandas().loc[sn]
+        assert fit.status == "ok"
+        assert (fit[COMPARED] == expected[COMPARED]).all()
+        assert fit["flags"] == expected["flags"] | Flag.POINTS_REJECTED
+    assert "are left out" in caplog.text
+
+
+@pytest.mark.parametrize("setting", [{"c_max": -1.0}, {"r_v": 0.0}])
+def test_impossible_settings_are_refused_by_name(lcs, setting):
+    with pytest.raises(InputError, match=f"fit_salt: {next(iter(setting))}"):
+        fit_salt(lcs, **setting)

@@ -83,3 +83,8 @@ def test_overlapping_blocks_are_refused():
     block = Block(rows=np.array([0, 1]), matrix=np.eye(2))
     with pytest.raises(InputError, match="disjoint"):
         BlockLowRank(diagonal=np.ones(3), blocks=(block, block))
+
+
+def test_a_row_cannot_be_selected_twice():
+    with pytest.raises(InputError, match="twice"):
+        BlockLowRank.from_dense(np.eye(3) + 0.1).select(np.array([0, 0, 1]))

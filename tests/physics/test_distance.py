@@ -134,3 +134,8 @@ def test_models_name_their_parameters_and_unknown_ones_are_refused():
 def test_operator_refuses_redshifts_without_distance(z_hd, z_hel):
     with pytest.raises(InputError, match="z_hd"):
         DistanceOperator.at(np.array([0.2, z_hd]), np.array([0.2, z_hel]))
+
+
+def test_operator_refuses_no_redshift_at_all():
+    with pytest.raises(InputError, match="at least one redshift"):
+        DistanceOperator.at(np.zeros(0), np.zeros(0))

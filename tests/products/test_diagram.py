@@ -88,3 +88,8 @@ def test_columns_of_pandas_and_jax_come_in():
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match="expected a diagram"):
         Diagram.read(tmp_path)
+
+
+def test_a_cut_that_leaves_nothing_is_an_empty_diagram():
+    dia = Diagram.from_arrays(z_hel=[0.1], z_hd=[0.1], mu=[38.0], cov=[0.01], origin="simulated")
+    assert len(dia.select([])) == len(dia.select([False])) == 0

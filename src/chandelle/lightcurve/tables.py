@@ -39,7 +39,6 @@ _REFUSED = {
     ".yml": "YAML can run code",
 }
 _CONFLICT_MAG = 1e-3
-_NO_TEXT = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,8 +143,9 @@ def _flatten_index(frame: pd.DataFrame) -> pd.DataFrame:
 def plain(column: Any) -> np.ndarray:
     """Give a column as a plain array: text decoded, masked numbers NaN, masked text empty."""
     if isinstance(column, np.ma.MaskedArray | Masked):
-        column = column.astype(float) if column.dtype.kind in "iu" else column
-        column = column.filled(np.nan if column.dtype.kind == "f" else _NO_TEXT)
+        masked = cast(Any, column)
+        masked = masked.astype(float) if masked.dtype.kind in "iu" else masked
+        column = masked.filled(np.nan if masked.dtype.kind == "f" else "")
     values = np.asarray(column)
     if values.dtype.kind == "S":
         return np.char.decode(values, "utf-8")
