@@ -28,15 +28,16 @@ from chandelle.products.product import Meta
 from chandelle.products.saltfits import SaltFits
 
 _log = logging.getLogger(__name__)
-_N_DRAWS = {Diagram: 5000, SaltFits: 1000}
+_N_DRAWS_FITS, _N_DRAWS_DIAGRAM, _N_DRAWS_DEGENERATE = 1000, 5000, 20_000
 
 
 class CosmologyConfig(StageConfig):
     """Settings of the cosmology stage.
 
     `cuts`, `sigma_v_km_s` (scatter of peculiar velocities) and `lensing` (mag at z = 1) are used
-    on SALT fits only; a diagram has them in its covariance. `n_draws` is a chain's: 5000 for a
-    diagram, 1000 for SALT fits unless told otherwise.
+    on SALT fits only; a diagram has them in its covariance. `n_draws` is a chain's: unless told
+    otherwise 1000 for SALT fits, 5000 for a diagram, 20 000 where it has three parameters or more,
+    which distances alone constrain badly.
     """
 
     model: ModelName = "flat-lcdm"
@@ -125,11 +126,17 @@ def fit_cosmology(
         key=key_for(config.seed, "cosmology", "nuts"),
         n_chains=config.n_chains,
         n_warmup=config.n_warmup,
-        n_draws=config.n_draws or _N_DRAWS[type(data)],
+        n_draws=config.n_draws or _default_draws(data, problem),
         target_acceptance=config.target_acceptance,
     )
     facts = {"cosmology": config.model_dump(), "rejected": rejected, "H0_km_s_mpc": 70.0}
     return _posterior(problem, best, draws, config, n_data, meta.with_provenance(**facts))
+
+
+def _default_draws(data: Diagram | SaltFits, problem: Problem) -> int:
+    if isinstance(data, SaltFits):
+        return _N_DRAWS_FITS
+    return _N_DRAWS_DIAGRAM if len(problem.parameters) < 3 else _N_DRAWS_DEGENERATE
 
 
 def salt_problem(fits: SaltFits, config: CosmologyConfig) -> Problem:
