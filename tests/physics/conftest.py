@@ -10,7 +10,7 @@ import sncosmo
 from chandelle.physics.salt import SaltModel, load_salt
 
 PUBLISHED = ("salt2-4_jla_b14", "salt2-b21_pantheonplus", "salt2-t21", "salt3-k21", "salt3nir-p22")
-SALT_MODELS = (*PUBLISHED, "salt3-f22")
+PUBLISHED_PARAMS = [pytest.param(name, marks=pytest.mark.real) for name in PUBLISHED]
 
 
 def _unpack(archive: Path, folder: Path) -> Path:
@@ -50,7 +50,7 @@ def salt_pair(
     return pair
 
 
-@pytest.fixture(params=SALT_MODELS)
+@pytest.fixture(params=[*PUBLISHED_PARAMS, "salt3-f22"])
 def salt_and_sncosmo(request, salt_pair) -> tuple[SaltModel, sncosmo.Model]:
     """Each SALT model in turn."""
     return salt_pair(request.param)
