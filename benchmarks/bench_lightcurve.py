@@ -4,11 +4,9 @@ Run: python benchmarks/bench_lightcurve.py [number of supernovae] [number fitted
 Compilation is timed apart; times are CPU seconds of this process, wall-clock in brackets.
 """
 
-import importlib.util
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -16,22 +14,12 @@ import numpy as np
 import pandas as pd
 import sncosmo
 from astropy.table import Table
+from peers import light_curve_helpers, register_passbands
 
-from chandelle.instrument.passbands import list_passbands, load_passband
 from chandelle.lightcurve.ingest import read_lightcurves
 from chandelle.lightcurve.stage import fit_salt
 
 _NAMES = ["t0", "x0", "x1", "c"]
-
-
-def _test_helpers() -> Any:
-    path = Path(__file__).parents[1] / "tests" / "lightcurve" / "conftest.py"
-    spec = importlib.util.spec_from_file_location("lightcurve_helpers", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def _timed(work: Callable[[], Any]) -> tuple[Any, float, float]:
@@ -52,10 +40,8 @@ def main() -> None:
     """Draw supernovae, fit them with both codes, print times and their ratio."""
     n = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     n_peer = int(sys.argv[2]) if len(sys.argv) > 2 else 20
-    helpers = _test_helpers()
-    for name in list_passbands():
-        band = load_passband(name)
-        sncosmo.register(sncosmo.Bandpass(band.wave, band.transmission, name=name), force=True)
+    helpers = light_curve_helpers()
+    register_passbands()
     model = helpers.sncosmo_salt3()
     epochs, targets = helpers.draw_sample(model, n, seed=11)
     print(f"{n} supernovae, {len(epochs) / n:.0f} epochs each, 3 or 4 bands; jax {jax.__version__}")

@@ -4,15 +4,13 @@ Run: python benchmarks/bench_salt.py
 Model: salt3-f22 as shipped.
 """
 
-import importlib.util
 import time
-from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import sncosmo
+from peers import light_curve_helpers
 
 import chandelle as ch
 from chandelle.core.precision import require_x64
@@ -24,20 +22,10 @@ from chandelle.physics.salt import SaltModel
 _BANDS = ("ztfg", "ztfr", "ztfi", "lsstz")
 
 
-def _helpers() -> Any:
-    path = Path(__file__).parents[1] / "tests" / "lightcurve" / "conftest.py"
-    spec = importlib.util.spec_from_file_location("lightcurve_helpers", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def main() -> None:
     """Compare, then time."""
     require_x64()
-    ours, theirs = ch.load_salt("salt3-f22"), _helpers().sncosmo_salt3()
+    ours, theirs = ch.load_salt("salt3-f22"), light_curve_helpers().sncosmo_salt3()
     for name in _BANDS:
         band = ch.load_passband(name)
         sncosmo.register(sncosmo.Bandpass(band.wave, band.transmission, name=name), force=True)

@@ -190,3 +190,18 @@ def read_table(path: str | Path, schema: Schema) -> tuple[pa.Table, Meta]:
         origin=header["origin"], blinding=header["blinding"], provenance=header["provenance"]
     )
     return table.replace_schema_metadata(None), meta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
+class OneTable(Product):
+    """A product that is one Parquet file."""
+
+    def write(self, path: str | Path) -> None:
+        """Write as one Parquet file, whole or not at all."""
+        write_table(self, path)
+
+    @classmethod
+    def read(cls: type[_P], path: str | Path) -> _P:
+        """Read what `write` wrote, or any Parquet table with these columns."""
+        table, meta = read_table(path, cls.schema)
+        return cls(table=table, meta=meta)

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pyarrow as pa
 
 from chandelle.core.errors import InputError
-from chandelle.products.product import Product, read_table, write_table
+from chandelle.products.product import OneTable
 from chandelle.products.schema import Column, Schema
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
-class SaltFits(Product):
+class SaltFits(OneTable):
     """SALT parameters with their covariance; `status` is ``"ok"`` or why there is no answer.
 
     The 4x4 covariance of (t0, x0, x1, c) is kept as errors and six covariances; `mb` and its
@@ -106,13 +105,3 @@ class SaltFits(Product):
     def to_pandas(self) -> "pd.DataFrame":
         """Return the table indexed by target."""
         return self.table.to_pandas().set_index("sn")
-
-    def write(self, path: str | Path) -> None:
-        """Write as one Parquet file."""
-        write_table(self, path)
-
-    @classmethod
-    def read(cls, path: str | Path) -> "SaltFits":
-        """Read what `write` wrote, or any Parquet table with these columns."""
-        table, meta = read_table(path, cls.schema)
-        return cls(table=table, meta=meta)

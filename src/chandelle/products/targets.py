@@ -1,15 +1,14 @@
 """Targets: what is known of each supernova apart from its light curve."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
-from chandelle.products.product import Product, read_table, write_table
+from chandelle.products.product import OneTable
 from chandelle.products.schema import Column, Schema
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
-class Targets(Product):
+class Targets(OneTable):
     """One row a supernova; unknown values are NaN or empty, never a sentinel."""
 
     schema: ClassVar[Schema] = Schema(
@@ -31,13 +30,3 @@ class Targets(Product):
             Column(name="host_logmass_err", about="one sigma"),
         ),
     )
-
-    def write(self, path: str | Path) -> None:
-        """Write as one Parquet file."""
-        write_table(self, path)
-
-    @classmethod
-    def read(cls, path: str | Path) -> "Targets":
-        """Read what `write` wrote, or any Parquet table with these columns."""
-        table, meta = read_table(path, cls.schema)
-        return cls(table=table, meta=meta)

@@ -85,6 +85,7 @@ def _draw(upper: Axes, lower: Axes, packed: Packed, marks: dict[str, Mark]) -> N
 
 
 def _parameters(fits: SaltFits, row: int) -> str:
-    x1, c = (f"{n} = {fits[n][row]:.2f} ± {fits[f'{n}_err'][row]:.2f}" for n in ("x1", "c"))
+    x1 = f"x1 = {fits['x1'][row]:.2f} ± {fits['x1_err'][row]:.2f}"
+    c = f"c = {fits['c'][row]:.3f} ± {fits['c_err'][row]:.3f}"
     chi2 = f"χ² = {fits['chi2'][row]:.1f} / {fits['ndof'][row]}"
     return f", z = {fits['z'][row]:.4f}: {x1}, {c}, {chi2}"

@@ -1,15 +1,14 @@
 """What was drawn: the product that a fit is compared to."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
-from chandelle.products.product import Product, read_table, write_table
+from chandelle.products.product import OneTable
 from chandelle.products.schema import Column, Schema
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
-class Truth(Product):
+class Truth(OneTable):
     """One row a supernova; what is common to all is in ``meta.provenance["nature"]``."""
 
     schema: ClassVar[Schema] = Schema(
@@ -29,13 +28,3 @@ class Truth(Product):
             Column(name="survey", type="string"),
         ),
     )
-
-    def write(self, path: str | Path) -> None:
-        """Write as one Parquet file."""
-        write_table(self, path)
-
-    @classmethod
-    def read(cls, path: str | Path) -> "Truth":
-        """Read what `write` wrote."""
-        table, meta = read_table(path, cls.schema)
-        return cls(table=table, meta=meta)
