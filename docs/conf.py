@@ -5,6 +5,7 @@ from importlib.metadata import version as _version
 from pathlib import Path
 
 project = "chandelle"
+html_static_path = ["_static"]
 author = "The chandelle developers"
 copyright = "2026, the chandelle developers"
 release = _version("chandelle")
