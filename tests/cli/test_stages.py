@@ -96,6 +96,15 @@ def test_no_file_can_be_read(run, tmp_path):
     assert not (tmp_path / "fits.parquet").exists()
 
 
+def test_no_answer_at_all_is_a_failure(run, tmp_path):
+    row = "sn,mjd,band,flux,flux_err,zp,zpsys,z\na,59000,ztfg,nan,1,25,ab,0.05\n"
+    (tmp_path / "a.csv").write_text(row)
+    done = run("fit-lightcurves", tmp_path / "a.csv", "-o", tmp_path / "fits.parquet")
+    assert done.code == 1
+    assert "0 of 1 supernovae fitted, 1 no_data" in done.out
+    assert ch.SaltFits.read(tmp_path / "fits.parquet")["status"].tolist() == ["no_data"]
+
+
 def test_targets_of_their_own(run, survey, tmp_path):
     _, simulated = survey
     lcs = simulated.lightcurves.select_targets(np.arange(2))

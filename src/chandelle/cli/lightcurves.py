@@ -30,7 +30,7 @@ def fit_lightcurves(
     """Fit SALT to every supernova in files of light curves.
 
     A file that cannot be read is named and left out; the others are fitted, and the exit code
-    is 1.
+    is 1. So it is when no supernova at all has an answer.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def fit_lightcurves(
     say(f"{_tally(fits['status'])}, written to {output}")
     if failures:
         complain(f"{len(failures)} of {len(files)} files were left out")
-    return int(bool(failures))
+    return int(bool(failures) or not fits.is_ok.any())
 
 
 def _tally(status: Iterable[str]) -> str:
