@@ -105,6 +105,39 @@ def test_no_answer_at_all_is_a_failure(run, tmp_path):
     assert ch.SaltFits.read(tmp_path / "fits.parquet")["status"].tolist() == ["no_data"]
 
 
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"z": np.nan}, "3 z_invalid: give the heliocentric redshift"),
+        ({"fluxerr": -1.0}, "3 no_data: every epoch was rejected"),
+    ],
+)
+def test_no_supernova_fitted_is_a_failure(run, survey, tmp_path, change, says):
+    write_csv(survey[1].lightcurves, ["ZTF0000", "ZTF0001", "ZTF0002"], tmp_path / "a.csv")
+    pd.read_csv(tmp_path / "a.csv").assign(**change).to_csv(tmp_path / "a.csv", index=False)
+    done = run("fit-lightcurves", tmp_path / "a.csv", "-o", tmp_path / "fits.parquet")
+    assert done.code == 1
+    assert "0 of 3 supernovae fitted" in done.out
+    assert f"no supernova could be fitted; {says}" in done.err
+    assert len(ch.SaltFits.read(tmp_path / "fits.parquet")) == 3
+
+
+def test_a_table_without_rows_is_a_failure(run, tmp_path):
+    (tmp_path / "a.csv").write_text("sn,mjd,band,flux,flux_err,zp,z\n")
+    done = run("fit-lightcurves", tmp_path / "a.csv", "-o", tmp_path / "fits.parquet")
+    assert done.code == 1
+    assert "no supernova in these files" in done.err
+
+
+@pytest.mark.parametrize("option", ["kcor", "targets"])
+def test_an_absent_table_is_named(run, survey, tmp_path, option):
+    write_csv(survey[1].lightcurves, ["ZTF0000"], tmp_path / "a.csv")
+    out = tmp_path / "fits.parquet"
+    done = run("fit-lightcurves", tmp_path / "a.csv", "-o", out, f"--{option}", tmp_path / "none")
+    assert done.code == 2
+    assert f"--{option} {tmp_path / 'none'}: no such file" in done.err
+
+
 def test_targets_of_their_own(run, survey, tmp_path):
     _, simulated = survey
     lcs = simulated.lightcurves.select_targets(np.arange(2))

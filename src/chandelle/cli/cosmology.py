@@ -47,9 +47,11 @@ def cosmology(
         Declare that data of unknown origin are published.
     """
     from chandelle.cli.cache import use_compilation_cache
+    from chandelle.cli.outputs import check_folder
     from chandelle.cli.settings import settings_of
     from chandelle.cosmology.stage import CosmologyConfig, fit_cosmology
 
+    check_folder(output)
     use_compilation_cache()
     settings = settings_of(CosmologyConfig, config, model=model, seed=seed)
     table = read_distances(data, covariance=covariance)

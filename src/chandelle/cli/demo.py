@@ -30,8 +30,10 @@ def demo(
         SNLS- and HSC-like supernovae.
     """
     from chandelle.cli.cache import use_compilation_cache
+    from chandelle.cli.outputs import check_folder
     from chandelle.cli.walkthrough import compare, run_chain, show
 
+    check_folder(directory)
     use_compilation_cache()
     chain = run_chain(directory, seed=seed, n_low=n_low, n_high=n_high)
     say(show(compare(chain.posterior, chain.nature), chain.posterior))

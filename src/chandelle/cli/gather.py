@@ -46,8 +46,11 @@ def gather_lightcurves(
     Raises
     ------
     InputError
-        If nothing could be read.
+        If nothing could be read, or `kcor` or `targets` is absent.
     """
+    for name, file in (("kcor", kcor), ("targets", targets)):
+        if file is not None and not file.is_file():
+            raise InputError(f"--{name} {file}: no such file")
     console = Console(stderr=True)
     hidden = not console.is_terminal or len(files) < 2
     joined: LightCurves | None = None

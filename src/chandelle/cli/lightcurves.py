@@ -9,6 +9,15 @@ from cyclopts import Parameter
 
 from chandelle.cli.console import complain, say, step
 
+_MEND = {
+    "z_invalid": "give the heliocentric redshift as a column z, or --targets with a table of them",
+    "no_data": "every epoch was rejected; the warnings above say why",
+    "no_band_in_range": "no band lies within the model's wavelengths at these redshifts",
+    "underconstrained": "too few epochs are left to fit; see --phase-range and --wave-range",
+    "no_detection": "no supernova is seen; see min_detection in the settings file",
+}
+"""What helps, by the status of a fit."""
+
 
 def fit_lightcurves(
     files: list[Path],
@@ -64,9 +73,13 @@ def fit_lightcurves(
     """
     from chandelle.cli.cache import use_compilation_cache
     from chandelle.cli.gather import gather_lightcurves
+    from chandelle.cli.outputs import check_file, check_folder
     from chandelle.cli.settings import settings_of
     from chandelle.lightcurve.stage import FitConfig, fit_salt
 
+    check_file(output)
+    if lightcurves is not None:
+        check_folder(lightcurves)
     use_compilation_cache()
     settings = settings_of(
         FitConfig,
@@ -90,6 +103,8 @@ def fit_lightcurves(
     say(f"{_tally(fits['status'])}, written to {output}")
     if failures:
         complain(f"{len(failures)} of {len(files)} files were left out")
+    if not fits.is_ok.any():
+        complain(_why_none(fits["status"]))
     return int(bool(failures) or not fits.is_ok.any())
 
 
@@ -98,3 +113,13 @@ def _tally(status: Iterable[str]) -> str:
     counts = Counter(status)
     others = [f"{n} {reason}" for reason, n in sorted(counts.items()) if reason != "ok"]
     return ", ".join([f"{counts['ok']} of {counts.total()} supernovae fitted", *others])
+
+
+def _why_none(status: Iterable[str]) -> str:
+    """Say why no supernova could be fitted, and the mend of the commonest reason."""
+    counts = Counter(status)
+    if not counts:
+        return "no supernova in these files; expected one row an epoch, found none"
+    reason, n = counts.most_common(1)[0]
+    mend = f": {_MEND[reason]}" if reason in _MEND else ""
+    return f"no supernova could be fitted; {n} {reason}{mend}"

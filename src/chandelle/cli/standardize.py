@@ -27,11 +27,13 @@ def standardize(
         TOML file with settings (sigma_v_km_s, lensing, a table cuts).
     """
     from chandelle.cli.cache import use_compilation_cache
+    from chandelle.cli.outputs import check_folder
     from chandelle.cli.settings import settings_of
     from chandelle.products.saltfits import SaltFits
     from chandelle.standardization.stage import StandardizeConfig
     from chandelle.standardization.stage import standardize as standardize_fits
 
+    check_folder(output)
     use_compilation_cache()
     settings = settings_of(StandardizeConfig, config)
     with step("standardize"):
