@@ -1,5 +1,7 @@
 """Figures for papers: what is drawn, on which axes, and that nothing global changes."""
 
+import inspect
+
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -149,6 +151,9 @@ def test_plot_dispatches(run, drawing, ax):
         plot(run.lightcurves)
     with pytest.raises(InputError, match="figure="):
         plot(run.posterior, ax)
+    with pytest.raises(InputError, match="got int"):
+        # The tests check types at the call, and a notebook does not.
+        inspect.unwrap(plot)(3)
 
 
 def test_marks_tell_surveys_and_bands_apart():

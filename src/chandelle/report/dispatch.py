@@ -40,7 +40,7 @@ def plot(
     Raises
     ------
     InputError
-        If light curves come without `sn=`, or a posterior with `ax`.
+        If light curves come without `sn=`, a posterior with `ax`, or it is none of these.
     """
     if isinstance(product, LightCurves):
         if "sn" not in options:
@@ -53,6 +53,11 @@ def plot(
         return plot_redshifts(product, ax=ax, **options)
     if isinstance(product, Diagram):
         return plot_diagram(product, ax=ax, **options)
+    if not isinstance(product, Posterior):
+        raise InputError(
+            "plot takes light curves, SALT fits, targets, a diagram or a posterior, got "
+            f"{type(product).__name__}; see the functions plot_* of chandelle.report"
+        )
     if ax is not None:
         raise InputError("a corner plot fills a figure; give figure= instead of ax")
     return plot_corner(product, **options)

@@ -155,7 +155,8 @@ def _all_facts(packed: Packed, fits: SaltFits | None) -> list[str]:
 
 
 def _facts(fits: SaltFits, row: int) -> str:
-    x1, c = (f"{n} = {fits[n][row]:.2f} ± {fits[f'{n}_err'][row]:.2f}" for n in ("x1", "c"))
+    x1 = f"x1 = {fits['x1'][row]:.2f} ± {fits['x1_err'][row]:.2f}"
+    c = f"c = {fits['c'][row]:.3f} ± {fits['c_err'][row]:.3f}"
     mb = f"mB = {fits['mb'][row]:.3f} ± {fits['mb_err'][row]:.3f}"
     chi2 = f"χ² = {fits['chi2'][row]:.1f} for {fits['ndof'][row]} degrees of freedom"
     return f"z = {fits['z'][row]:.4f}, {mb}, {x1}, {c}, t0 = MJD {fits['t0'][row]:.2f}, {chi2}"
