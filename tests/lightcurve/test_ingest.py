@@ -243,3 +243,12 @@ def test_masked_values_are_unknown_whatever_lies_under_the_mask(kind):
     assert reasons(lcs) == {"flux_nan": 1}
     np.testing.assert_array_equal(lcs.targets["z_hel"], [np.nan, 0.05])
     np.testing.assert_array_equal(lcs.targets["mwebv"], [np.nan, 0.3])
+
+
+def test_two_redshifts_under_one_name_are_refused():
+    data = frame()
+    data["z"] = 0.05
+    assert len(read_lightcurves(data).targets) == 2
+    data.loc[data.index[-1], "z"] = 0.15
+    with pytest.raises(InputError, match=r"has z_hel 0\.05 and 0\.15"):
+        read_lightcurves(data)

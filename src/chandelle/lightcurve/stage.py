@@ -73,7 +73,7 @@ def fit_salt(
     Parameters
     ----------
     lcs : LightCurves, or anything `read_lightcurves` takes
-        Light curves with their targets. An unknown mwebv counts as zero.
+        Light curves with their targets. An unknown mwebv counts as zero, an unknown z_hd is z_cmb.
     model : str or SaltModel
         Name or folder of a model, or a loaded one.
     model_cov : bool
@@ -178,6 +178,8 @@ def _blank(lcs: LightCurves, ready: Prepared) -> dict[str, Any]:
     flags |= np.where(touched | ready.points_rejected, int(Flag.POINTS_REJECTED), 0)
     columns: dict[str, Any] = {"sn": targets["sn"], "z": ready.z.copy()}
     columns |= {name: targets[name] for name in _TRAVELING}
+    z_hd = columns["z_hd"]
+    columns["z_hd"] = np.where(np.isfinite(z_hd), z_hd, targets["z_cmb"])
     columns |= {"params": np.full((n, 4), np.nan), "cov": np.full((n, 4, 4), np.nan)}
     columns |= {"chi2": np.full(n, np.nan), "ndof": np.zeros(n, np.int64)}
     counts = np.bincount(ready.epochs.target, minlength=n)

@@ -125,10 +125,12 @@ def targets_of_rows(rows: Rows, extra: Mapping[str, Any] | None = None) -> Targe
     Targets
         In the order of first appearance; an unknown redshift is NaN.
     """
-    names, first = np.unique(rows.columns["sn"], return_index=True)
+    names, first, owner = np.unique(rows.columns["sn"], return_index=True, return_inverse=True)
     order = np.argsort(first)
-    names, first = names[order], first[order]
-    columns: dict[str, Sequence | np.ndarray] = {"sn": names, "z_hel": np.full(len(names), np.nan)}
+    columns: dict[str, Sequence | np.ndarray] = {
+        "sn": names[order],
+        "z_hel": np.full(len(names), np.nan),
+    }
     meta = {str(key).lower(): value for key, value in rows.meta.items()}
     for name, aliases in TARGET_ALIASES.items():
         if name == "sn":
@@ -139,7 +141,29 @@ def targets_of_rows(rows: Rows, extra: Mapping[str, Any] | None = None) -> Targe
         elif extra is not None and name in extra:
             values = extra[name]
             is_masked = isinstance(values, np.ma.MaskedArray | Masked)
-            columns[name] = _column(
-                name, (plain(values) if is_masked else np.asarray(values))[first]
-            )
+            values = _column(name, plain(values) if is_masked else np.asarray(values))
+            _refuse_several(name, values, names=names, first=first, owner=owner, rows=rows)
+            columns[name] = values[first][order]
     return Targets(table=table_from_columns(columns), meta=Meta())
+
+
+def _refuse_several(
+    name: str,
+    values: np.ndarray,
+    *,
+    names: np.ndarray,
+    first: np.ndarray,
+    owner: np.ndarray,
+    rows: Rows,
+) -> None:
+    """A target has one redshift, one mwebv ...; several are two supernovae under one name."""
+    own = values[first][owner]
+    differs = values != own
+    if values.dtype.kind == "f":
+        differs &= ~(np.isnan(values) & np.isnan(own))
+    if np.any(differs):
+        row = int(np.flatnonzero(differs)[0])
+        raise InputError(
+            f"{rows.label}: {names[owner[row]]} has {name} {own[row]} and {values[row]}; a "
+            "supernova has one: add a column of names, or mend the values"
+        )

@@ -66,6 +66,7 @@ def reject_reasons(fits: SaltFits, cuts: SaltCuts) -> np.ndarray:
     is_definite = np.linalg.eigvalsh(safe)[:, 0] > 0
     flagged = (fits.flags & int(refused)) != 0
     tests = {
+        "z_hd unknown": ~np.isfinite(fits["z_hd"]),
         "not finite": ~is_measured,
         "covariance not positive": ~is_definite,
         "flag": flagged,
@@ -111,7 +112,12 @@ def select_fits(fits: SaltFits, cuts: SaltCuts) -> tuple[SaltFits, dict[str, int
     if len(kept) < _MIN_SUPERNOVAE:
         raise InputError(
             f"{len(kept)} of {len(fits)} fits pass the cuts, {_MIN_SUPERNOVAE} are needed; "
-            f"rejected: {rejected}; loosen the cuts {cuts}"
+            f"rejected: {', '.join(f'{n} {reason}' for reason, n in rejected.items()) or 'none'}; "
+            + (
+                "give the targets z_hd, or z_cmb"
+                if "z_hd unknown" in rejected
+                else f"loosen the cuts ({cuts})"
+            )
         )
     names, counts = np.unique(kept["sn"].astype(str), return_counts=True)
     if (counts > 1).any():
