@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from chandelle.cli.walkthrough import compare, run_chain
+from chandelle.cosmology.stage import fit_cosmology
+from chandelle.products.diagram import Diagram
 from chandelle.products.saltfits import SaltFits
 from chandelle.simulate.truth import Truth
 
@@ -22,6 +24,13 @@ def test_a_demo_returns_its_truth(seed, tmp_path):
     # Six pulls, nearly independent: their squares sum to 6 +- 3.5.
     assert sum(row.pull**2 for row in rows) < 6 + 5 * np.sqrt(12)
     assert next(row for row in rows if row.name == "Om").error < 0.98 / 3
+
+    # The diagram leads where the fits lead: a bias between the two ways is no noise.
+    by_fits = next(row for row in rows if row.name == "Om")
+    by_diagram = fit_cosmology(Diagram.read(tmp_path / "diagram")).summary().loc["Om"]
+    print(f"seed {seed} Om of the diagram {by_diagram['mean']:.4f} +- {by_diagram['sd']:.4f}")  # noqa: T201
+    assert abs(by_diagram["mean"] - by_fits.fitted) < 0.2 * by_fits.error
+    assert abs(by_diagram["sd"] / by_fits.error - 1) < 0.1
 
     fits = SaltFits.read(tmp_path / "saltfits" / "fits.parquet").to_pandas()
     truth = Truth.read(tmp_path / "truth.parquet").to_pandas().set_index("sn")

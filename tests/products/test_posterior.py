@@ -78,3 +78,14 @@ def test_a_wrong_folder_is_named(tmp_path):
 def test_an_unknown_parameter_names_the_known(posterior):
     with pytest.raises(KeyError, match="Om"):
         posterior["w"]
+
+
+def test_a_likelihood_is_not_called_chi2(posterior):
+    assert "chi2 100.00" in repr(posterior)
+    hierarchical = dataclasses.replace(
+        posterior,
+        draws=dict.fromkeys(("Om", "alpha"), posterior["Om"]),
+        ess=dict.fromkeys(("Om", "alpha"), 1900.0),
+        r_hat=dict.fromkeys(("Om", "alpha"), 1.0),
+    )
+    assert "-2 ln L 100.00" in repr(hierarchical)

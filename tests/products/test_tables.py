@@ -204,3 +204,18 @@ def test_provenance_takes_plain_values_only(tmp_path):
     with pytest.raises(TypeError, match="plain values"):
         targets.write(tmp_path / "t.parquet")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("product", ["targets", "epochs", "fits"])
+def test_rows_are_chosen_by_mask_or_index_alone(product, lightcurves):
+    one = {
+        "targets": lightcurves.targets,
+        "epochs": lightcurves,
+        "fits": SaltFits.from_columns(FITS),
+    }[product]
+    assert one.select([1, 0])["sn"].tolist() == one["sn"][[1, 0]].tolist()
+    assert len(one.select([])) == 0
+    with pytest.raises(InputError, match=f"mask must have {len(one)} entries, got 1"):
+        one.select([True])
+    with pytest.raises(InputError, match="mask or by indices"):
+        one.select([0.5])

@@ -75,12 +75,53 @@ def test_no_cosmology_is_assumed(dia):
         assert abs(other[name]["value"] - found["value"]) < 0.1 * found["err"], name
 
 
-def test_low_rank_modes_are_the_joint_error_of_the_coefficients(dia):
-    assert dia.covariance.rank == 3
-    found = coefficients(dia)
-    x1 = dia["x1"] - np.average(dia["x1"], weights=1 / dia.covariance.diagonal)
-    projected = x1 @ dia.covariance.factor / (x1 @ x1)
-    assert np.sqrt(projected @ projected) == pytest.approx(found["alpha"]["err"], rel=0.1)
+def conditional(fits, diagram, found) -> tuple[np.ndarray, np.ndarray]:
+    """Condition the joint Gaussian of (mb, x1, c) on x1 and c, one supernova at a time."""
+    row = {name: i for i, name in enumerate(fits["sn"])}
+    index = [row[name] for name in diagram["sn"]]
+    z, p = diagram["z_hd"], diagram["p_high"]
+    slope = 5 / np.log(10) * (1 + z) / (z * (1 + z / 2))
+    extra = (slope * (1 + z) * 250.0 / 299_792.458) ** 2 + (0.055 * z) ** 2
+    alpha, beta, gamma = (found[n] for n in ("alpha", "beta", "gamma"))
+    spread = np.diag([found["x1_sigma"] ** 2, found["c_sigma"] ** 2])
+    lever = np.array([[-alpha, beta], [1.0, 0.0], [0.0, 1.0]])
+    mu, variance = np.zeros(len(index)), np.zeros(len(index))
+    for k, i in enumerate(index):
+        joint = fits.distance_covariance()[i] + lever @ spread @ lever.T
+        joint[0, 0] += found["sigma_int"] ** 2 + extra[k] + gamma**2 * p[k] * (1 - p[k])
+        mean = lever @ [found["x1_mean"], found["c_mean"]]
+        gain = joint[0, 1:] @ np.linalg.inv(joint[1:, 1:])
+        seen = np.array([fits["x1"][i], fits["c"][i]]) - mean[1:]
+        mu[k] = fits["mb"][i] - mean[0] - gain @ seen + gamma * (p[k] - 0.5)
+        variance[k] = joint[0, 0] - gain @ joint[1:, 0]
+    return mu, variance
+
+
+def test_distances_and_modes_are_those_of_the_conditional_gaussian(fits):
+    part = fits.select(np.arange(0, N, 10))
+    diagram = standardize(part)
+    best = {name: one["value"] for name, one in coefficients(diagram).items()}
+    mu, variance = conditional(part, diagram, best)
+    np.testing.assert_allclose(diagram.covariance.diagonal, variance, rtol=1e-9)
+    np.testing.assert_allclose(diagram["mu"] - diagram["mu"].mean(), mu - mu.mean(), atol=1e-9)
+    # The shared error of alpha alone, by finite differences, is part of U U^T.
+    err, step = coefficients(diagram)["alpha"]["err"], 1e-4
+    moved, _ = conditional(part, diagram, {**best, "alpha": best["alpha"] + step})
+    slope = (moved - mu) / step
+    slope = slope - np.average(slope, weights=1 / variance)
+    total = diagram.covariance.factor @ diagram.covariance.factor.T
+    along = slope / np.sqrt(slope @ slope)
+    assert along @ total @ along > 0.9 * err**2 * (slope @ slope)
+    # All that moves together is small beside what is independent.
+    assert np.diagonal(total).max() < variance.min()
+
+
+def test_the_plain_tripp_relation_stands_beside(dia):
+    table = dia.to_pandas()
+    pull = (table["mu"] - table["mu_tripp"]) / table["mu_tripp_err"]
+    assert abs(pull.mean()) < 0.1
+    assert 0.01 < pull.std() < 0.7
+    assert (table["mu_tripp_err"] > np.sqrt(dia.covariance.diagonal)).all()
 
 
 def test_rejects_are_counted_logged_and_kept(fits, caplog):

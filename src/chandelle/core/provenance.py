@@ -1,12 +1,9 @@
-"""Where a product came from: versions, hashes."""
+"""Where a product came from: versions, hashes of files."""
 
 import hashlib
-import json
 import platform
-from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 _PACKAGES = ("chandelle", "jax", "jaxlib", "numpy", "scipy", "astropy", "pyarrow", "blackjax")
 
@@ -26,9 +23,3 @@ def sha256_file(path: str | Path) -> str:
     """SHA-256 of a file, hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def config_hash(config: Mapping[str, Any]) -> str:
-    """SHA-256 of a configuration of plain values, independent of the order of its keys."""
-    text = json.dumps(config, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -27,10 +27,3 @@ LN10_OVER_2P5 = math.log(10.0) / 2.5
 def nanojansky_from_zp(flux: ArrayLike, zp: ArrayLike) -> NDArray[np.float64]:
     """Convert a flux of AB zero point `zp` [mag] to nJy."""
     return np.asarray(np.asarray(flux) * 10.0 ** (-0.4 * (np.asarray(zp) - ZP_NJY)))
-
-
-def ab_magnitude(flux: ArrayLike) -> NDArray[np.float64]:
-    """AB magnitude of a flux [nJy]; NaN where the flux is not positive."""
-    flux = np.asarray(flux, dtype=float)
-    positive = np.where(flux > 0, flux, np.nan)
-    return np.asarray(ZP_NJY - 2.5 * np.log10(positive))

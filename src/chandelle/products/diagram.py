@@ -116,11 +116,7 @@ class Diagram(Product):
 
     def select(self, keep: ArrayLike) -> "Diagram":
         """Rows of a mask or of indices, table and covariance together."""
-        keep = np.asarray(keep)
-        keep = keep if keep.size else keep.astype(int)
-        if keep.dtype == bool and len(keep) != len(self):
-            raise InputError(f"mask must have {len(self)} entries, got {len(keep)}")
-        rows = np.arange(len(self))[keep]
+        rows = self.rows_of(keep)
         return Diagram(
             table=self.table.take(rows), meta=self.meta, covariance=self.covariance.select(rows)
         )

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from chandelle.core.atomic import atomic_folder
 from chandelle.core.errors import InputError
+from chandelle.core.typing import ArrayLike
 from chandelle.products.passband import Passband
 from chandelle.products.product import Product, read_table, write_table
 from chandelle.products.schema import Column, Schema, table_from_columns
@@ -71,19 +72,17 @@ class LightCurves(Product):
                 "add them to the targets (name, z_hel) or drop their epochs"
             )
 
-    def select(self, keep: np.ndarray) -> "LightCurves":
-        """Epochs of a mask or of indices; targets stay."""
-        rows = np.arange(len(self))[keep]
-        return replace(self, table=self.table.take(rows))
+    def select(self, keep: ArrayLike) -> "LightCurves":
+        """Epochs of a mask or of indices; all targets stay (`select_targets` cuts those)."""
+        return replace(self, table=self.table.take(self.rows_of(keep)))
 
-    def select_targets(self, keep: np.ndarray) -> "LightCurves":
+    def select_targets(self, keep: ArrayLike) -> "LightCurves":
         """Targets of a mask or of indices, with their epochs."""
-        rows = np.arange(len(self.targets))[keep]
-        table = self.targets.table.take(rows)
-        names = pa.array(table["sn"].to_pylist(), pa.string())
+        targets = self.targets.select(keep)
+        names = pa.array(targets["sn"].tolist(), pa.string())
         return replace(
             self,
-            targets=Targets(table=table, meta=self.targets.meta),
+            targets=targets,
             table=self.table.filter(pc.is_in(self.table["sn"], names)),
             rejected=self.rejected.filter(pc.is_in(self.rejected["sn"], names)),
         )

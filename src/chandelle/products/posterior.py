@@ -72,6 +72,11 @@ class Posterior:
         return tuple(self.draws)
 
     @property
+    def chi2_name(self) -> str:
+        """What `chi2` is: a fit of distances has one, a hierarchical fit has a likelihood."""
+        return "-2 ln L" if "alpha" in self.draws else "chi2"
+
+    @property
     def flags(self) -> int:
         """1 where the chains did not converge, else 0."""
         return int(self.status != "ok")
@@ -184,7 +189,7 @@ class Posterior:
     def __repr__(self) -> str:
         head = f"Posterior of {self.model}: {self.n_data} supernovae, {self.status}"
         origin = self.meta.origin or "unknown origin"
-        lines = [f"{head}, {origin}, chi2 {self.chi2:.2f}"]
+        lines = [f"{head}, {origin}, {self.chi2_name} {self.chi2:.2f}"]
         if self.status != "ok":
             return f"{lines[0]}\n  {self.reason}"
         for name, row in self.summary().iterrows():

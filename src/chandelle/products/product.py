@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from chandelle.core.atomic import atomic_file
 from chandelle.core.errors import InputError
 from chandelle.core.provenance import versions
+from chandelle.core.typing import ArrayLike
 from chandelle.products.schema import Schema, table_from_columns
 
 if TYPE_CHECKING:
@@ -73,6 +74,25 @@ class Product:
         if column not in self.table.column_names:
             raise KeyError(f"no column {column!r}; columns: {', '.join(self.table.column_names)}")
         return self.table[column].to_numpy()
+
+    def rows_of(self, keep: ArrayLike) -> np.ndarray:
+        """Indices of the rows that a mask or a list of indices keeps, in its order.
+
+        Raises
+        ------
+        InputError
+            If a mask has another length, or what is given is neither mask nor indices.
+        """
+        keep = np.asarray(keep)
+        if keep.dtype == bool and len(keep) != len(self):
+            raise InputError(
+                f"{self.schema.name}: mask must have {len(self)} entries, got {len(keep)}"
+            )
+        if keep.size and keep.dtype.kind not in "biu":
+            raise InputError(
+                f"{self.schema.name}: rows are chosen by a mask or by indices, got {keep.dtype}"
+            )
+        return np.arange(len(self))[keep if keep.size else keep.astype(int)]
 
     @property
     def flags(self) -> np.ndarray:
@@ -195,6 +215,10 @@ def read_table(path: str | Path, schema: Schema) -> tuple[pa.Table, Meta]:
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
 class OneTable(Product):
     """A product that is one Parquet file."""
+
+    def select(self: _P, keep: ArrayLike) -> _P:
+        """Rows of a mask or of indices."""
+        return dataclasses.replace(self, table=self.table.take(self.rows_of(keep)))
 
     def write(self, path: str | Path) -> None:
         """Write as one Parquet file, whole or not at all."""

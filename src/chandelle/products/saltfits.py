@@ -76,11 +76,6 @@ class SaltFits(OneTable):
             out[:, i, j] = out[:, j, i] = self[f"cov_{name}"]
         return out
 
-    def select(self, keep: np.ndarray) -> "SaltFits":
-        """Rows of a mask or of indices."""
-        rows = np.arange(len(self))[keep]
-        return SaltFits(table=self.table.take(rows), meta=self.meta)
-
     @classmethod
     def concat(cls, parts: Sequence["SaltFits"]) -> "SaltFits":
         """Join fits of one origin, those of several surveys for one.

@@ -59,7 +59,7 @@ def posterior_table(posterior: Posterior, *, truth: Mapping[str, float] | None =
         rows.append(cells)
     head += ["true", "(mean - true) / sd"] if truth else []
     caption = (
-        f"{posterior.model}: {posterior.n_data} supernovae, {chi2_name(posterior)} = "
+        f"{posterior.model}: {posterior.n_data} supernovae, {posterior.chi2_name} = "
         f"{posterior.chi2:.2f} at the best fit (highest likelihood). ESS: effective sample size."
     )
     return table(head, rows, caption=caption)
@@ -81,22 +81,6 @@ def ordered(posterior: Posterior) -> list[str]:
     first = [*free_parameters(posterior.model), *_STANDARDIZATION]
     rest = sorted(set(posterior.parameters) - set(first))
     return [name for name in first if name in posterior.draws] + rest
-
-
-def chi2_name(posterior: Posterior) -> str:
-    """What `posterior.chi2` is: a hierarchical fit has a likelihood, no chi2.
-
-    Parameters
-    ----------
-    posterior : Posterior
-        The posterior.
-
-    Returns
-    -------
-    str
-        In words.
-    """
-    return "-2 ln L (up to a constant)" if "alpha" in posterior.draws else "χ²"
 
 
 def cut_flow_table(

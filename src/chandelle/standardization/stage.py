@@ -3,7 +3,6 @@
 import logging
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
@@ -19,6 +18,7 @@ from chandelle.physics.sample import SaltCuts, SaltSample, salt_sample, select_f
 from chandelle.physics.standardization import Tripp, tripp_modulus, tripp_variance
 from chandelle.products.diagram import Diagram
 from chandelle.products.saltfits import SaltFits
+from chandelle.standardization.distances import conditional_moduli
 from chandelle.standardization.likelihood import (
     distance_knots,
     free_distance_likelihood,
@@ -52,16 +52,15 @@ def standardize(fits: SaltFits, **settings: Any) -> Diagram:
     alpha, beta, gamma, sigma_int and the Gaussian population of true x1 and c are fitted
     together, true x1 and c integrated out (so that errors in variables do not bias them), and with
     distances free in redshift: a linear spline in ln z on top of flat LCDM, integrated out. So
-    no cosmology is assumed. The distance moduli are those of the Tripp relation on measured mb,
-    x1, c,
+    no cosmology is assumed. The distance modulus is mb minus its expectation given the observed x1
+    and c (`standardization.distances`), as the hierarchical fit of `fit_cosmology` takes it, with
 
-    .. math::
+    .. math:: C = \mathrm{diag}(\mathrm{Var}[m_B\,|\,x_1, c]) + U U^T
 
-        C = \mathrm{diag}(t^T C_i t + \gamma^2 p(1-p) + \sigma_{int}^2 + \sigma_z^2) + U U^T
-
-    with t = (1, alpha, -beta) and U from the joint error of alpha, beta and gamma. The zero point
-    M is chosen so that the mean residual to flat LCDM (Om = 0.3, H0 = 70) is zero; it carries no
-    information.
+    and U from the joint error of all that was fitted. The columns `mu_tripp` and `mu_tripp_err`
+    hold the plain Tripp relation on measured mb, x1, c, for comparison: its errors depend on
+    brightness, which biases a fit to it. The zero point M is chosen so that the mean residual to
+    flat LCDM (Om = 0.3, H0 = 70) is zero; it carries no information.
 
     Parameters
     ----------
@@ -117,7 +116,7 @@ def standardize(fits: SaltFits, **settings: Any) -> Diagram:
         "n_used": len(kept),
         "rejected": rejected,
     }
-    return _diagram(kept, sample, problem, best, facts)
+    return _diagram(kept, sample, best, facts)
 
 
 def _coefficients(problem: Problem, best: Maximum) -> dict[str, dict[str, float]]:
@@ -129,34 +128,32 @@ def _coefficients(problem: Problem, best: Maximum) -> dict[str, dict[str, float]
     }
 
 
-def _diagram(
-    kept: SaltFits, sample: SaltSample, problem: Problem, best: Maximum, facts: dict[str, Any]
-) -> Diagram:
+def _diagram(kept: SaltFits, sample: SaltSample, best: Maximum, facts: dict[str, Any]) -> Diagram:
     """Distance moduli and covariance at the best coefficients."""
-    tripp = Tripp(best.values["alpha"], best.values["beta"], best.values.get("gamma", 0.0))
-    variance = tripp_variance(sample.covariance, sample.p_high, tripp=tripp)
-    variance = np.asarray(variance + best.values["sigma_int"] ** 2 + sample.extra_variance)
-    mu = np.asarray(tripp_modulus(sample.mb, sample.x1, sample.c, sample.p_high, tripp=tripp))
+    mu, variance, modes = conditional_moduli(sample, best)
     reference = np.asarray(reference_modulus(kept["z_hd"], kept["z_hel"]))
     m_abs = float(np.average(mu - reference, weights=1.0 / variance))
-    flags = kept.flags | _flags_of(kept, mu - reference, variance)
+    tripp = Tripp(best.values["alpha"], best.values["beta"], best.values.get("gamma", 0.0), M=m_abs)
+    plain = tripp_modulus(sample.mb, sample.x1, sample.c, sample.p_high, tripp=tripp)
+    plain_variance = tripp_variance(sample.covariance, sample.p_high, tripp=tripp)
+    plain_variance = plain_variance + best.values["sigma_int"] ** 2 + sample.extra_variance
     columns = {
         "sn": kept["sn"],
         "z_hel": kept["z_hel"],
         "z_hd": kept["z_hd"],
         "mu": mu - m_abs,
         "survey": kept["survey"],
-        "flags": flags,
+        "flags": kept.flags | _flags_of(kept, mu - reference, variance),
         "x1": kept["x1"],
         "c": kept["c"],
         "p_high": np.asarray(sample.p_high),
+        "mu_tripp": np.asarray(plain),
+        "mu_tripp_err": np.sqrt(np.asarray(plain_variance)),
     }
     return Diagram.from_columns(
         columns,
         meta=kept.meta.with_provenance(standardization={**facts, "M": m_abs}),
-        covariance=BlockLowRank(
-            diagonal=variance, factor=_coefficient_modes(sample, problem, best, 1.0 / variance)
-        ),
+        covariance=BlockLowRank(diagonal=variance, factor=modes),
     )
 
 
@@ -183,19 +180,3 @@ def _flags_of(
     flags = np.where(np.isfinite(kept["host_logmass"]), 0, int(Flag.HOST_UNKNOWN))
     flags[far] |= int(Flag.OUTLIER)
     return flags
-
-
-def _coefficient_modes(
-    sample: SaltSample, problem: Problem, best: Maximum, weights: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """U: how the distance moduli move with alpha, beta, gamma, in units of their joint error.
-
-    The weighted mean of each derivative is taken out: it moves M only.
-    """
-    slopes = {"alpha": sample.x1, "beta": -sample.c, "gamma": sample.p_high - 0.5}
-    names = [name for name in slopes if name in problem.names]
-    rows = [problem.names.index(name) for name in names]
-    jacobian = np.asarray(jnp.stack([slopes[name] for name in names], axis=1))
-    jacobian = jacobian - np.average(jacobian, axis=0, weights=weights)
-    eigenvalues, vectors = np.linalg.eigh(best.covariance[np.ix_(rows, rows)])
-    return jacobian @ (vectors * np.sqrt(np.clip(eigenvalues, 0.0, None))[None, :])
