@@ -72,6 +72,13 @@ def test_structure_survives_the_disk(tmp_path):
     np.testing.assert_array_equal(again.covariance.to_dense(), covariance.to_dense())
 
 
+def test_errors_are_the_same_to_the_bit_after_the_disk(tmp_path):
+    factor = np.asfortranarray(np.random.default_rng(3).normal(size=(N, 5)))
+    diagram = _diagram(cov=BlockLowRank(diagonal=np.ones(N), factor=factor))
+    diagram.write(tmp_path / "dia")
+    assert Diagram.read(tmp_path / "dia")["mu_err"].tolist() == diagram["mu_err"].tolist()
+
+
 def test_variances_make_a_diagonal_covariance():
     diagram = _diagram(cov=np.full(N, 0.04), origin=None)
     assert diagram.meta.origin is None

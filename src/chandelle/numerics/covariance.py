@@ -121,7 +121,10 @@ class BlockLowRank(eqx.Module):
         total = self.diagonal.copy()
         for block in self.blocks:
             total[block.rows] += np.diagonal(block.matrix)
-        return total if self.factor is None else total + (self.factor**2).sum(axis=1)
+        if self.factor is None:
+            return total
+        # In one order of memory, so that a covariance read back gives the same last bit.
+        return total + (np.ascontiguousarray(self.factor) ** 2).sum(axis=1)
 
     def select(self, rows: Int[np.ndarray, " m"]) -> "BlockLowRank":
         """Covariance of the given rows, in their order.
