@@ -15,7 +15,7 @@ from peers import light_curve_helpers
 import chandelle as ch
 from chandelle.core.precision import require_x64
 from chandelle.core.units import ZP_NJY
-from chandelle.lightcurve.basis import flux_basis, tables_of
+from chandelle.lightcurve.fitting.basis import flux_basis, tables_of
 from chandelle.physics.photometry import band_samples
 from chandelle.physics.salt import SaltModel
 

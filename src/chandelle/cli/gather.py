@@ -11,7 +11,7 @@ from rich.progress import track
 
 from chandelle.core.errors import ChandelleError, InputError
 from chandelle.lightcurve.ingest import read_lightcurves
-from chandelle.lightcurve.snana import VpecSign
+from chandelle.lightcurve.ingest.snana import VpecSign
 from chandelle.products.lightcurves import LightCurves
 from chandelle.products.passband import Passband
 from chandelle.products.product import Origin

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from chandelle.core.errors import InputError
 from chandelle.core.precision import require_x64
 from chandelle.core.units import ZP_NJY
-from chandelle.lightcurve.basis import flux_basis
-from chandelle.lightcurve.batch import make_batches
-from chandelle.lightcurve.fit import Epochs
-from chandelle.lightcurve.prepare import prepare
-from chandelle.lightcurve.rounds import FitSettings, batch_epochs, batch_tables
+from chandelle.lightcurve.fitting.basis import flux_basis
+from chandelle.lightcurve.fitting.batch import make_batches
+from chandelle.lightcurve.fitting.fit import Epochs
+from chandelle.lightcurve.fitting.prepare import prepare
+from chandelle.lightcurve.fitting.rounds import FitSettings, batch_epochs, batch_tables
 from chandelle.lightcurve.stage import FitConfig
 from chandelle.physics.salt import SaltModel, load_salt
 from chandelle.physics.salt_bands import BandTable

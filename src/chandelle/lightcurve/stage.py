@@ -16,11 +16,11 @@ from chandelle.core.errors import InputError
 from chandelle.core.flags import Flag
 from chandelle.core.precision import require_x64
 from chandelle.core.units import LN10_OVER_2P5
-from chandelle.lightcurve.answers import errors_of, natural
-from chandelle.lightcurve.batch import make_batches
+from chandelle.lightcurve.fitting.answers import errors_of, natural
+from chandelle.lightcurve.fitting.batch import make_batches
+from chandelle.lightcurve.fitting.prepare import C_SERIES, N_PARAMS, Prepared, prepare
+from chandelle.lightcurve.fitting.rounds import BatchResult, FitSettings, fit_batch
 from chandelle.lightcurve.ingest import Source, read_lightcurves
-from chandelle.lightcurve.prepare import C_SERIES, N_PARAMS, Prepared, prepare
-from chandelle.lightcurve.rounds import BatchResult, FitSettings, fit_batch
 from chandelle.physics.dust import DustLaw
 from chandelle.physics.salt import SaltModel, load_salt, peak_magnitude_offset
 from chandelle.products.lightcurves import LightCurves

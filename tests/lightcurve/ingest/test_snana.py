@@ -11,7 +11,7 @@ from astropy.io import fits
 from chandelle.core.errors import InputError
 from chandelle.core.units import ZP_NJY
 from chandelle.lightcurve.ingest import read_lightcurves
-from chandelle.lightcurve.snana import parse_snana, read_snana_texts, targets_from_snana
+from chandelle.lightcurve.ingest.snana import parse_snana, read_snana_texts, targets_from_snana
 from chandelle.lightcurve.stage import fit_salt
 from chandelle.physics.salt import load_salt
 

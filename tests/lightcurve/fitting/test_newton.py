@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize as scipy_minimize
 
-from chandelle.lightcurve.newton import EDM_TOLERANCE, Minimum, Quadratic, minimize
+from chandelle.lightcurve.fitting.newton import EDM_TOLERANCE, Minimum, Quadratic, minimize
 
 
 def rosenbrock(x):

@@ -10,7 +10,7 @@ from astropy.table import Table
 from astropy.utils.masked import Masked
 
 from chandelle.core.errors import InputError
-from chandelle.lightcurve.tables import ALIASES, Rows, find_columns, load_file, plain
+from chandelle.lightcurve.ingest.tables import ALIASES, Rows, find_columns, load_file, plain
 from chandelle.products.product import Meta
 from chandelle.products.schema import table_from_columns
 from chandelle.products.targets import Targets

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from chandelle.lightcurve.bands import BandSet, resolve, stack_bands
-from chandelle.lightcurve.batch import FlatEpochs
+from chandelle.lightcurve.fitting.bands import BandSet, resolve, stack_bands
+from chandelle.lightcurve.fitting.batch import FlatEpochs
 from chandelle.physics.salt import SaltModel
 from chandelle.physics.salt_bands import series_terms
 from chandelle.products.lightcurves import LightCurves

@@ -5,8 +5,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from chandelle.lightcurve.basis import flux_basis, tables_of
-from chandelle.lightcurve.fit import Answer, Epochs, find_starts, fit_from
+from chandelle.lightcurve.fitting.basis import flux_basis, tables_of
+from chandelle.lightcurve.fitting.fit import Answer, Epochs, find_starts, fit_from
 from chandelle.physics.dust import DustLaw
 from chandelle.physics.salt import SaltModel
 from chandelle.physics.salt_bands import BandTable, phase_weights

@@ -17,7 +17,7 @@ from chandelle.core.flags import Flag
 from chandelle.core.units import ZP_NJY, nanojansky_from_zp
 from chandelle.instrument.kcor import read_kcor
 from chandelle.instrument.passbands import list_passbands, load_passband
-from chandelle.lightcurve.snana import (
+from chandelle.lightcurve.ingest.snana import (
     ZP_FLUXCAL,
     VpecSign,
     is_snana_text,
@@ -25,14 +25,14 @@ from chandelle.lightcurve.snana import (
     rows_from_snana,
     targets_from_snana,
 )
-from chandelle.lightcurve.tables import Rows, find_columns, load_file, refuse_unsafe, rows_of
-from chandelle.lightcurve.target_tables import (
+from chandelle.lightcurve.ingest.tables import Rows, find_columns, load_file, refuse_unsafe, rows_of
+from chandelle.lightcurve.ingest.target_tables import (
     TARGET_ALIASES,
     names_of,
     targets_from,
     targets_of_rows,
 )
-from chandelle.lightcurve.validate import explain_bands, reject, summary
+from chandelle.lightcurve.ingest.validate import explain_bands, reject, summary
 from chandelle.products.lightcurves import LightCurves
 from chandelle.products.passband import Passband
 from chandelle.products.product import Meta, Origin

@@ -9,11 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from chandelle.lightcurve.answers import Answers, errors_of, natural
-from chandelle.lightcurve.bands import BandSet
-from chandelle.lightcurve.batch import Batch
-from chandelle.lightcurve.fit import Epochs
-from chandelle.lightcurve.kernels import descend, make_errors, make_tables, scan_starts
+from chandelle.lightcurve.fitting.answers import Answers, errors_of, natural
+from chandelle.lightcurve.fitting.bands import BandSet
+from chandelle.lightcurve.fitting.batch import Batch
+from chandelle.lightcurve.fitting.fit import Epochs
+from chandelle.lightcurve.fitting.kernels import descend, make_errors, make_tables, scan_starts
 from chandelle.physics.dust import DustLaw
 from chandelle.physics.salt import SaltModel
 from chandelle.physics.salt_bands import BandTable

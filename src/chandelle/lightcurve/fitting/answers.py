@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from chandelle.lightcurve.fit import Answer
+from chandelle.lightcurve.fitting.fit import Answer
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]

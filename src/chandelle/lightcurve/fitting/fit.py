@@ -14,15 +14,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from chandelle.lightcurve.basis import flux_basis, plain_basis
-from chandelle.lightcurve.guess import (
+from chandelle.lightcurve.fitting.basis import flux_basis, plain_basis
+from chandelle.lightcurve.fitting.guess import (
     N_GRID,
     WINDOW_DAYS,
     amplitude_fit,
     best_minima,
     signal_center,
 )
-from chandelle.lightcurve.newton import Quadratic, minimize
+from chandelle.lightcurve.fitting.newton import Quadratic, minimize
 from chandelle.physics.salt_bands import BandTable
 from chandelle.physics.salt_grid import SaltSurfaces
 

@@ -1,0 +1,1 @@
+"""The fit of SALT to light curves: what is fitted, first guess, descent, refits."""

@@ -1,0 +1,5 @@
+"""Light curves of any kind, read, checked epoch by epoch and brought to nJy."""
+
+from chandelle.lightcurve.ingest.read import Source, read_lightcurves
+
+__all__ = ["Source", "read_lightcurves"]
