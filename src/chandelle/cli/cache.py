@@ -1,29 +1,21 @@
-"""Where chandelle keeps compiled programs between runs, so that only the first run compiles.
+"""XLA's compiled programs, kept between runs of the shell commands.
 
 XLA's programs hold machine code for one kind of processor. A home folder shared by different
 machines would hand them to the wrong one, so each kind gets a folder of its own.
-``CHANDELLE_CACHE`` moves the cache, ``CHANDELLE_CACHE=off`` does without.
+``CHANDELLE_CACHE`` moves the cache (`core.cache`).
 """
 
 import hashlib
 import logging
-import os
 import platform
 from pathlib import Path
 
+from chandelle.core.cache import writable_folder
 from chandelle.core.provenance import versions
 
 _log = logging.getLogger(__name__)
 _CPUINFO = Path("/proc/cpuinfo")
 _MODEL_KEYS = ("model name", "flags", "Features", "CPU part")
-
-
-def cache_folder() -> Path:
-    """Folder of the user's cache (``CHANDELLE_CACHE``, or where the system keeps caches)."""
-    import pooch
-
-    chosen = os.environ.get("CHANDELLE_CACHE", "")
-    return Path(chosen) if chosen not in {"", "off"} else Path(pooch.os_cache("chandelle"))
 
 
 def processor_signature() -> str:
@@ -37,16 +29,9 @@ def processor_signature() -> str:
 
 def use_compilation_cache() -> None:
     """Let JAX keep compiled programs; without a writable folder it compiles as always."""
-    if os.environ.get("CHANDELLE_CACHE") == "off":
-        return
-    folder = cache_folder() / "xla" / processor_signature()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        _log.info("no compilation cache: %s", error)
-        return
-    if not os.access(folder, os.W_OK):
-        _log.info("no compilation cache: %s is not writable", folder)
+    folder = writable_folder("xla", processor_signature())
+    if folder is None:
+        _log.info("no compilation cache: off, or its folder is not writable")
         return
     import jax
 

@@ -98,7 +98,7 @@ def _writes(folder: Path) -> tuple[bool, str]:
 
 
 def _cache() -> tuple[bool, str]:
-    from chandelle.cli.cache import cache_folder
+    from chandelle.core.cache import cache_folder
 
     return _writes(cache_folder())
 

@@ -10,9 +10,10 @@ where :math:`\lambda_k` are rest-frame, :math:`\phi_n` the six interpolation wei
 the j-th Taylor term of the color law about its middle value. The node axis has three blocks:
 
 - ``[0, P)``: samples in inner wavelength cells, weighted by the cubic weights in phase;
-- ``[P, 2P)``: samples in the first or last wavelength cell, linear in phase and in wavelength;
-- ``[2P, 2P + 4)``: all samples linear in wavelength at the first two and last two phases, for
-  phases in the first or last interval.
+- ``[P, P + 4)``: all samples linear in wavelength at the first two and last two phases, for
+  phases in the first or last interval;
+- ``[P + 4, 2P + 4)``: samples in the first or last wavelength cell, linear in phase and in
+  wavelength; zero for a band that touches neither.
 
 Nothing is approximated but the Taylor series, and `series_terms` bounds its remainder.
 """
@@ -39,13 +40,13 @@ class BandTable(eqx.Module):
 
     Attributes
     ----------
-    nodes : Array, shape (*band, 2 P + 4, 2, terms)
+    nodes : Array, shape (*band, term, 2 P + 4, 2)
         The table T of the module's equation; unit of the weights it was built with.
     color_middle : Array, shape (*band), mag
         Middle of the range of the color law in the band.
     """
 
-    nodes: Float[Array, "*band node 2 term"]
+    nodes: Float[Array, "*band term node 2"]
     color_middle: Float[Array, "*band"]
 
 
@@ -166,8 +167,8 @@ def band_table(
     straight = sum(cell.linear[:, i, None] * phase_ends[cell.index[:, i]] for i in (1, 2))
     linear_block = (moments @ straight).reshape(terms, 4, 2)
 
-    nodes = jnp.concatenate([cubic_block, edge_block, linear_block], axis=1)
-    return BandTable(nodes=jnp.moveaxis(nodes, 0, -1), color_middle=middle)
+    nodes = jnp.concatenate([cubic_block, linear_block, edge_block], axis=1)
+    return BandTable(nodes=nodes, color_middle=middle)
 
 
 def _color_moments(
@@ -203,10 +204,10 @@ def phase_weights(surfaces: SaltSurfaces, phase: Float[Array, "*shape"]) -> Phas
     count = len(surfaces.phase)
     cell = find_cell(surfaces.phase, phase)
     edge = cell.is_edge[..., None]
-    corner = 2 * count + jnp.where(cell.index[..., 1] == 0, 0, 2)
+    corner = count + jnp.where(cell.index[..., 1] == 0, 0, 2)
     none = jnp.zeros_like(corner)
     at_edge = jnp.stack([corner, corner + 1, none, none, none, none], axis=-1)
-    within = jnp.concatenate([cell.index, count + cell.index[..., 1:3]], axis=-1)
+    within = jnp.concatenate([cell.index, count + 4 + cell.index[..., 1:3]], axis=-1)
 
     return PhaseWeights(
         index=jnp.where(edge, at_edge, within),
@@ -269,11 +270,11 @@ def table_flux_slopes(
         Flux, derivative by rest-frame phase [1/day], derivative by c.
     """
     if band is None:
-        rows, middle = table.nodes[weights.index], table.color_middle
+        rows, middle = table.nodes[:, weights.index], table.color_middle
     else:
-        rows, middle = table.nodes[band, weights.index], table.color_middle[band]
-    series = jnp.einsum("n,nsj->sj", weights.weight, rows)
-    series_slope = jnp.einsum("n,nsj->sj", weights.slope, rows)
+        rows, middle = table.nodes[band][:, weights.index], table.color_middle[band]
+    series = jnp.einsum("n,jns->js", weights.weight, rows)
+    series_slope = jnp.einsum("n,jns->js", weights.slope, rows)
     rate = -LN10_OVER_2P5 * middle
     factor = jnp.exp(rate * c)
     value, by_c = _horner(series, c)
@@ -281,10 +282,10 @@ def table_flux_slopes(
     return factor * value, factor * by_phase, factor * (by_c + rate * value)
 
 
-def _horner(series: Float[Array, "2 term"], c: Float[Array, ""]) -> tuple[Array, Array]:
+def _horner(series: Float[Array, "term 2"], c: Float[Array, ""]) -> tuple[Array, Array]:
     """Value and derivative of a power series, constant term first."""
-    value, slope = series[:, -1], jnp.zeros_like(series[:, -1])
-    for j in reversed(range(series.shape[1] - 1)):
+    value, slope = series[-1], jnp.zeros_like(series[-1])
+    for j in reversed(range(len(series) - 1)):
         slope = slope * c + value
-        value = value * c + series[:, j]
+        value = value * c + series[j]
     return value, slope

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from chandelle.core.units import AB_JY
 from chandelle.instrument.passbands import load_passband
+from chandelle.physics.dust import DustLaw, extinction
 from chandelle.physics.photometry import ab_bandflux, band_samples, support
 from chandelle.physics.salt import SaltModel
 from chandelle.physics.salt_covariance import BandCurve, band_curves, grid_lengths
@@ -29,6 +30,8 @@ class BandSet:
         Without padding.
     wave, weight : Array, shape (band, sample)
         Samples [angstrom]; weights times F_lambda sum to nJy.
+    count, curve_count : NDArray, shape (band,)
+        Samples of `wave` and of `curve` that are not padding.
     curve, lengths
         For the model covariance, as `physics.salt_covariance` wants them.
     low, high, mean : NDArray, shape (band,), angstrom
@@ -38,7 +41,9 @@ class BandSet:
     passbands: tuple[Passband, ...]
     wave: Float[Array, "band sample"]
     weight: Float[Array, "band sample"]
+    count: NDArray[np.int64]
     curve: BandCurve
+    curve_count: NDArray[np.int64]
     lengths: tuple[int, int]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
@@ -75,6 +80,10 @@ class BandSet:
         mean = self.mean[band] / (1 + z)
         return covered, (mean > wave_range[0]) & (mean < wave_range[1])
 
+    def dust_curve(self, dust: DustLaw, *, r_v: float) -> NDArray[np.float64]:
+        """Extinction [mag] of unit E(B-V) at the samples, shape (band, sample)."""
+        return np.array(extinction(self.wave, ebv=1.0, r_v=r_v, law=dust))
+
 
 def resolve(names: Sequence[str], own: Mapping[str, Passband]) -> list[Passband]:
     """Find each passband among those that came with the data, else among the shipped ones."""
@@ -108,7 +117,9 @@ def stack_bands(passbands: Sequence[Passband]) -> BandSet:
         passbands=tuple(passbands),
         wave=jnp.asarray(np.stack(wave)),
         weight=jnp.asarray(np.stack(weight)),
+        count=np.array([np.flatnonzero(s.weight)[-1] + 1 for s in samples]),
         curve=band_curves(padded),
+        curve_count=np.array([len(support(passband)[0]) for passband in padded]),
         lengths=grid_lengths(padded),
         low=np.array([low for low, _ in ends]),
         high=np.array([high for _, high in ends]),

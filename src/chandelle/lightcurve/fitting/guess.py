@@ -8,9 +8,9 @@ WINDOW_DAYS = (-45.0, 25.0)
 """Grid of maxima about the epoch of strongest signal, in rest-frame days."""
 N_GRID = 36
 N_STARTS = 3
-_CROWD_DAYS = 15.0
-_SIGNAL_MAX = 30.0
-_X1_SPREAD = 2.0
+CROWD_DAYS = 15.0
+SIGNAL_MAX = 30.0
+X1_SPREAD = 2.0
 
 
 def signal_center(
@@ -35,8 +35,8 @@ def signal_center(
         The epoch with the largest sum of squared signal-to-noise ratios, each cut at 30, within
         15 rest-frame days.
     """
-    signal = jnp.clip(flux * jnp.sqrt(ivar), 0.0, _SIGNAL_MAX) ** 2
-    is_near = jnp.abs(mjd[:, None] - mjd[None, :]) < _CROWD_DAYS * (1.0 + z)
+    signal = jnp.clip(flux * jnp.sqrt(ivar), 0.0, SIGNAL_MAX) ** 2
+    is_near = jnp.abs(mjd[:, None] - mjd[None, :]) < CROWD_DAYS * (1.0 + z)
     crowd = jnp.sum(jnp.where(is_near, signal[None, :], 0.0), axis=1)
     return mjd[jnp.argmax(jnp.where(ivar > 0, crowd, -1.0))]
 
@@ -64,7 +64,7 @@ def amplitude_fit(
     normal = weighted.T @ basis
     right = weighted.T @ flux
     single = right[0] / jnp.where(normal[0, 0] > 0, normal[0, 0], 1.0)
-    loose = jnp.where(single > 0, single, 1.0) * _X1_SPREAD
+    loose = jnp.where(single > 0, single, 1.0) * X1_SPREAD
     n11 = normal[1, 1] + 1.0 / loose**2
     det = normal[0, 0] * n11 - normal[0, 1] ** 2
     det = jnp.where(det > 0, det, 1.0)

@@ -9,10 +9,10 @@ from jaxtyping import Array, Bool, Float, Int
 
 EDM_TOLERANCE = 1e-10
 """Stop when the expected decrease of chi2 by a Newton step is below this."""
-_DAMPING_START = 1e-3
-_DAMPING_FINAL = 1e-3
-_DAMPING_MAX = 1e12
-_CRAWL = 1e-6
+DAMPING_START = 1e-3
+DAMPING_FINAL = 1e-3
+DAMPING_MAX = 1e12
+CRAWL = 1e-6
 
 
 class Quadratic(eqx.Module):
@@ -135,7 +135,7 @@ def minimize(
         at=Quadratic(value=infinity, gradient=nothing, hessian=square, gauss_newton=square),
         step=nothing,
         edm=infinity,
-        damping=jnp.asarray(10.0 * _DAMPING_START, dtype=start.dtype),
+        damping=jnp.asarray(10.0 * DAMPING_START, dtype=start.dtype),
         n_steps=jnp.asarray(0),
         is_stalled=jnp.asarray(False),
         is_done=jnp.asarray(False),
@@ -150,10 +150,10 @@ def minimize(
         damping = jnp.where(is_better, 0.1 * state.damping, 10.0 * state.damping + 1e-9)
         damping = jnp.maximum(damping, 1e-15)
         step, edm = _plan(params, at, low, high, damping)
-        is_there = (edm < EDM_TOLERANCE) & (damping < _DAMPING_FINAL)
-        crawl = _CRAWL * jnp.maximum(1.0, 0.01 * there.value)
+        is_there = (edm < EDM_TOLERANCE) & (damping < DAMPING_FINAL)
+        crawl = CRAWL * jnp.maximum(1.0, 0.01 * there.value)
         is_crawling = is_better & (damping > 100.0) & (state.at.value - there.value < crawl)
-        is_stalled = is_crawling | (damping > _DAMPING_MAX)
+        is_stalled = is_crawling | (damping > DAMPING_MAX)
         moved = _State(
             params=params,
             at=at,

@@ -1,0 +1,217 @@
+"""What the compiled fit reads, writes and works in: named tuples of numpy arrays."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chandelle.physics.compiled.bands import TableSpace, table_space
+from chandelle.physics.compiled.grid import Floats
+from chandelle.physics.salt_bands import MAX_TERMS
+
+N_PARAMS = 4
+N_BASIS = 12
+"""Numbers kept of an epoch: fluxes of unit x0 and x0 x1, and their derivatives (`Fill basis`)."""
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+class BandArrays(NamedTuple):
+    """Passbands, padded to one length; `count`, `curve_count` say how many samples are real.
+
+    `weight` makes nJy, `dust` is the extinction [mag] of unit E(B-V); `curve_wave`, `curve` are the
+    passband itself, for the model covariance.
+    """
+
+    wave: Floats
+    weight: Floats
+    dust: Floats
+    count: Ints
+    curve_wave: Floats
+    curve: Floats
+    curve_count: Ints
+
+
+class EpochArrays(NamedTuple):
+    """Epochs of all targets, one after the other.
+
+    Target k has rows ``first[k]`` to ``first[k + 1]``, in order of time. Their covariance is
+    diag(variance) + factor factor^T within a target, its diagonal `total` [nJy^2].
+    """
+
+    mjd: Floats
+    flux: Floats
+    total: Floats
+    variance: Floats
+    factor: Floats
+    band: Ints
+    first: Ints
+
+
+class TargetArrays(NamedTuple):
+    """Redshift, Milky Way E(B-V), bounds and Gaussian priors of (t0, x0, x1, c), (target, 4).
+
+    `prior_ivar` is zero where there is no prior.
+    """
+
+    z: Floats
+    mwebv: Floats
+    low: Floats
+    high: Floats
+    prior_mean: Floats
+    prior_ivar: Floats
+
+
+class FitChoices(NamedTuple):
+    """Settings of the fit as numbers; the phases are infinite where all are fitted.
+
+    `is_free` says that x0 and x1 have neither bound nor prior, so that they are solved for.
+    """
+
+    phase_low: float
+    phase_high: float
+    model_cov: bool
+    c_series: float
+    c_max: float
+    tolerance: float
+    is_free: bool
+
+
+class FitArrays(NamedTuple):
+    """Answers, one row a target; `used` has one value an epoch.
+
+    `params` are (t0, x0, x1, c), `hessian` and `gradient` those of half the chi2 with priors by
+    them, `chi2` and `chi2_empty` those of the data with the model and without a supernova.
+    """
+
+    params: Floats
+    hessian: Floats
+    gradient: Floats
+    chi2: Floats
+    chi2_empty: Floats
+    edm: Floats
+    n_steps: Ints
+    n_rounds: Ints
+    is_converged: Bools
+    is_at_rest: Bools
+    at_bound: Bools
+    has_rival: Bools
+    used: Bools
+
+    @classmethod
+    def blank(cls, n_target: int, n_epoch: int) -> "FitArrays":
+        """Make room for answers."""
+        n, false = n_target, np.zeros(n_target, np.bool_)
+        return cls(
+            params=np.full((n, N_PARAMS), np.nan),
+            hessian=np.full((n, N_PARAMS, N_PARAMS), np.nan),
+            gradient=np.full((n, N_PARAMS), np.nan),
+            chi2=np.full(n, np.nan),
+            chi2_empty=np.full(n, np.nan),
+            edm=np.full(n, np.inf),
+            n_steps=np.zeros(n, np.int64),
+            n_rounds=np.zeros(n, np.int64),
+            is_converged=false,
+            is_at_rest=false.copy(),
+            at_bound=false.copy(),
+            has_rival=false.copy(),
+            used=np.zeros(n_epoch, np.bool_),
+        )
+
+
+class Space(NamedTuple):
+    """Room to work in, one a thread; named by what stands there.
+
+    Axes: epoch, band of the supernova, term and node of its tables, column of the factor.
+    """
+
+    table: TableSpace
+    nodes: Floats
+    node_values: Floats
+    terms: Ints
+    middle: Floats
+    has_edge: Bools
+    bands: Ints
+    local: Ints
+    weight: Floats
+    mean_nodes: Floats
+    mean_wave: Floats
+    dispersion: Floats
+    rest: Floats
+    rest_weight: Floats
+    basis: Floats
+    ivar: Floats
+    tied: Floats
+    columns: Floats
+    square: Floats
+    sums: Floats
+    residual: Floats
+    pull: Floats
+    jacobian: Floats
+    used: Bools
+    wanted: Bools
+    starts: Floats
+    depth: Floats
+    near: Floats
+    bend: Floats
+    state: Floats
+    descent: Floats
+
+
+def work_space(
+    *, n_wave: int, n_phase: int, n_sample: int, n_epoch: int, n_band: int, n_factor: int
+) -> Space:
+    """Make room for the largest supernova of a set.
+
+    Parameters
+    ----------
+    n_wave, n_phase : int
+        Grid of the model.
+    n_sample : int
+        Longest passband, in samples of the observer's frame.
+    n_epoch, n_band : int
+        Most epochs and most passbands of one supernova.
+    n_factor : int
+        Columns of the flux covariance.
+
+    Returns
+    -------
+    Space
+        Zeros.
+    """
+    n_node = 2 * (2 * n_phase + 4)
+    n_column = n_factor + n_band
+    return Space(
+        table=table_space(n_wave, n_sample),
+        nodes=np.zeros((n_band, MAX_TERMS, n_node)),
+        node_values=np.zeros((n_band, 3, n_node)),
+        terms=np.zeros(n_band, np.int64),
+        middle=np.zeros(n_band),
+        has_edge=np.zeros(n_band, np.bool_),
+        bands=np.zeros(n_band, np.int64),
+        local=np.zeros(n_epoch, np.int64),
+        weight=np.zeros(n_sample),
+        mean_nodes=np.zeros((n_band, 1, n_node)),
+        mean_wave=np.zeros(n_band),
+        dispersion=np.zeros(n_band),
+        rest=np.zeros(n_sample),
+        rest_weight=np.zeros(n_sample),
+        basis=np.zeros((n_epoch, N_BASIS)),
+        ivar=np.zeros(n_epoch),
+        tied=np.zeros((n_epoch, n_column)),
+        columns=np.zeros((n_epoch, n_column)),
+        square=np.zeros((n_column, n_column)),
+        sums=np.zeros((1 + N_PARAMS, n_column)),
+        residual=np.zeros(n_epoch),
+        pull=np.zeros(n_epoch),
+        jacobian=np.zeros((n_epoch, N_PARAMS)),
+        used=np.zeros(n_epoch, np.bool_),
+        wanted=np.zeros(n_epoch, np.bool_),
+        starts=np.zeros((3, N_PARAMS)),
+        depth=np.zeros(3),
+        near=np.zeros((3, 4)),
+        bend=np.zeros(8),
+        state=np.zeros(1),
+        descent=np.zeros((27, N_PARAMS)),
+    )

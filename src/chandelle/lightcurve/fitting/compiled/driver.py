@@ -1,0 +1,161 @@
+"""Hand a set of light curves to the compiled fit, over threads, and take its answers."""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chandelle.lightcurve.fitting.bands import BandSet
+from chandelle.lightcurve.fitting.compiled.arrays import (
+    BandArrays,
+    EpochArrays,
+    FitArrays,
+    FitChoices,
+    Space,
+    TargetArrays,
+    work_space,
+)
+from chandelle.lightcurve.fitting.compiled.fit import fit_targets
+from chandelle.physics.compiled.bands import ModelArrays
+from chandelle.physics.compiled.grid import SurfaceArrays
+from chandelle.physics.dust import DustLaw
+from chandelle.physics.salt import SaltModel
+from chandelle.physics.salt_grid import Surface
+
+CHUNK = 128
+"""Targets between two reports of progress."""
+
+
+def model_arrays(model: SaltModel) -> ModelArrays:
+    """Give a SALT model as the arrays of the compiled kernels."""
+    surfaces, errors = model.surfaces, model.errors
+    law = surfaces.color_law
+    return ModelArrays(
+        phase=_array(surfaces.phase),
+        wave=_array(surfaces.wave),
+        templates=_array(surfaces.templates).reshape(len(surfaces.wave), -1),
+        color_law=_array(law.coefficients),
+        color_low=float(law.wave_min),
+        color_high=float(law.wave_max),
+        variance_0=_surface(errors.variance_0),
+        variance_1=_surface(errors.variance_1),
+        covariance_01=_surface(errors.covariance_01),
+        error_scale=_surface(errors.error_scale),
+        dispersion_wave=_array(errors.dispersion_wave),
+        dispersion=_array(errors.dispersion),
+    )
+
+
+def _array(values: object) -> NDArray[np.float64]:
+    """Copy to a writable array, since numba compiles anew for one that is not."""
+    return np.array(values, dtype=np.float64, order="C")
+
+
+def _surface(surface: Surface | None) -> SurfaceArrays:
+    if surface is None:
+        return SurfaceArrays(np.zeros(0), np.zeros(0), np.zeros((0, 0)))
+    return SurfaceArrays(_array(surface.phase), _array(surface.wave), _array(surface.values))
+
+
+def band_arrays(bands: BandSet, *, dust: DustLaw, r_v: float) -> BandArrays:
+    """Give passbands as the arrays of the compiled kernels, with the dust law at their samples."""
+    return BandArrays(
+        wave=_array(bands.wave),
+        weight=_array(bands.weight),
+        dust=bands.dust_curve(dust, r_v=r_v),
+        count=bands.count,
+        curve_wave=_array(bands.curve.wave),
+        curve=_array(bands.curve.transmission),
+        curve_count=bands.curve_count,
+    )
+
+
+def usable_threads(threads: int | None) -> int:
+    """Number of threads: as asked, or one a core that this process may use."""
+    if threads is not None:
+        return max(threads, 1)
+    has_affinity = hasattr(os, "sched_getaffinity")
+    return len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+
+
+def fit_all(
+    model: ModelArrays,
+    bands: BandArrays,
+    epochs: EpochArrays,
+    targets: TargetArrays,
+    choices: FitChoices,
+    *,
+    threads: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> FitArrays:
+    """Fit every target.
+
+    Parameters
+    ----------
+    model, bands, epochs, targets, choices
+        What to fit, and how.
+    threads : int, optional
+        Threads to use; one a core if absent.
+    progress : callable, optional
+        Called with the number of targets done since the last call.
+
+    Returns
+    -------
+    FitArrays
+        One row a target; the same for any number of threads.
+    """
+    n = len(targets.z)
+    out = FitArrays.blank(n, len(epochs.mjd))
+    chunks = [np.arange(i, min(i + CHUNK, n)) for i in range(0, n, CHUNK)]
+    n_threads = min(usable_threads(threads), max(len(chunks), 1))
+    spaces = [_space(model, bands, epochs) for _ in range(n_threads)]
+
+    def work(chosen: NDArray[np.int64], space: Space) -> int:
+        fit_targets(model, bands, epochs, targets, choices, chosen, out, space)
+        return len(chosen)
+
+    def report(count: int) -> None:
+        if progress is not None:
+            progress(count)
+
+    if n_threads == 1:
+        for chosen in chunks:
+            report(work(chosen, spaces[0]))
+        return out
+    # The first chunk alone, so that the kernels are compiled once.
+    report(work(chunks[0], spaces[0]))
+    with ThreadPoolExecutor(n_threads) as pool:
+        running: dict[Future[int], Space] = {}
+        for chosen in chunks[1:]:
+            if not spaces:
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    spaces.append(running.pop(future))
+                    report(future.result())
+            space = spaces.pop()
+            running[pool.submit(work, chosen, space)] = space
+        for future in running:
+            report(future.result())
+    return out
+
+
+def _space(model: ModelArrays, bands: BandArrays, epochs: EpochArrays) -> Space:
+    counts = np.diff(epochs.first)
+    return work_space(
+        n_wave=len(model.wave),
+        n_phase=len(model.phase),
+        n_sample=bands.wave.shape[1],
+        n_epoch=int(counts.max(initial=1)),
+        n_band=_most_bands(epochs),
+        n_factor=epochs.factor.shape[1],
+    )
+
+
+def _most_bands(epochs: EpochArrays) -> int:
+    """Most passbands that one target has."""
+    owner = np.repeat(np.arange(len(epochs.first) - 1), np.diff(epochs.first))
+    pairs = np.unique(owner * (int(epochs.band.max(initial=0)) + 1) + epochs.band)
+    owners = pairs // (int(epochs.band.max(initial=0)) + 1)
+    return int(np.bincount(owners).max(initial=1)) if len(pairs) else 1

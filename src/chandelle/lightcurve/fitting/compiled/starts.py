@@ -1,0 +1,127 @@
+"""First guess of the time of maximum, the twin of `fitting.guess`."""
+
+import math
+
+import numpy as np
+
+from chandelle.core.compiled import compiled
+from chandelle.lightcurve.fitting.compiled.arrays import N_PARAMS, EpochArrays, Space
+from chandelle.lightcurve.fitting.compiled.tables import plain_fluxes
+from chandelle.lightcurve.fitting.guess import (
+    CROWD_DAYS,
+    N_GRID,
+    N_STARTS,
+    SIGNAL_MAX,
+    WINDOW_DAYS,
+    X1_SPREAD,
+)
+from chandelle.physics.compiled.bands import ModelArrays
+
+
+@compiled
+def signal_center(epochs: EpochArrays, first: int, n: int, z: float) -> float:
+    """Epoch around which most of the signal lies; epochs come in order of time."""
+    best, center = -1.0, epochs.mjd[first]
+    reach = CROWD_DAYS * (1.0 + z)
+    low, high, crowd = first, first, 0.0
+    for i in range(first, first + n):
+        while high < first + n and epochs.mjd[high] < epochs.mjd[i] + reach:
+            crowd += _signal(epochs, high)
+            high += 1
+        while epochs.mjd[low] <= epochs.mjd[i] - reach:
+            crowd -= _signal(epochs, low)
+            low += 1
+        if crowd > best * (1.0 + 1e-12):
+            best, center = crowd, epochs.mjd[i]
+    return center
+
+
+@compiled
+def _signal(epochs: EpochArrays, i: int) -> float:
+    """Squared signal to noise of an epoch, cut."""
+    ratio = epochs.flux[i] / math.sqrt(epochs.total[i])
+    return min(max(ratio, 0.0), SIGNAL_MAX) ** 2
+
+
+@compiled
+def amplitude_fit(epochs: EpochArrays, first: int, n: int, space: Space) -> tuple:
+    """Amplitudes (x0, x0 x1) of one time of maximum, x1 held loosely, and their chi2."""
+    n00, n01, n11, r0, r1 = 0.0, 0.0, 0.0, 0.0, 0.0
+    for i in range(n):
+        w = 1.0 / epochs.total[first + i]
+        b0, b1, y = space.basis[i, 0], space.basis[i, 1], epochs.flux[first + i]
+        n00 += w * b0 * b0
+        n01 += w * b0 * b1
+        n11 += w * b1 * b1
+        r0 += w * b0 * y
+        r1 += w * b1 * y
+    if n00 <= 0.0 or r0 <= 0.0:
+        return 0.0, 0.0, 0.0
+    loose = r0 / n00 * X1_SPREAD
+    stiff = n11 + 1.0 / (loose * loose)
+    det = n00 * stiff - n01 * n01
+    if det <= 0.0:
+        return 0.0, 0.0, 0.0
+    x0 = (stiff * r0 - n01 * r1) / det
+    x0x1 = (n00 * r1 - n01 * r0) / det
+    if x0 <= 0.0:
+        return 0.0, 0.0, 0.0
+    chi2 = n00 * x0 * x0 + 2.0 * n01 * x0 * x0x1 + n11 * x0x1 * x0x1 - 2.0 * (x0 * r0 + x0x1 * r1)
+    return x0, x0x1, chi2
+
+
+@compiled
+def find_starts(
+    model: ModelArrays,
+    epochs: EpochArrays,
+    first: int,
+    n: int,
+    z: float,
+    t0_low: float,
+    t0_high: float,
+    space: Space,
+) -> int:
+    """Put the best local minima in t0 of linear fits at c = 0 into ``space.starts``.
+
+    Returns
+    -------
+    int
+        How many there are, the best one first.
+    """
+    center = signal_center(epochs, first, n, z)
+    count = 0
+    space.depth[:] = np.inf
+    step = (WINDOW_DAYS[1] - WINDOW_DAYS[0]) / (N_GRID - 1)
+    before, here = np.inf, np.inf
+    t0, x0, x1 = 0.0, 0.0, 0.0
+    for k in range(N_GRID + 1):
+        after, t0_after, x0_after, x1_after = np.inf, 0.0, 0.0, 0.0
+        if k < N_GRID:
+            t0_after = center + (1.0 + z) * (WINDOW_DAYS[0] + k * step)
+            t0_after = min(max(t0_after, t0_low), t0_high)
+            plain_fluxes(model, epochs, first, n, z, t0_after, space)
+            x0_after, x0x1, after = amplitude_fit(epochs, first, n, space)
+            x1_after = x0x1 / x0_after if x0_after > 0.0 else 0.0
+        if k > 0 and here < before and here <= after and x0 > 0.0:
+            count = _keep(count, here, t0, x0, x1, space)
+        before, here = here, after
+        t0, x0, x1 = t0_after, x0_after, x1_after
+    return count
+
+
+@compiled
+def _keep(count: int, depth: float, t0: float, x0: float, x1: float, space: Space) -> int:
+    """Put a start in its place among the best ones, in order of depth."""
+    at = count
+    while at > 0 and space.depth[at - 1] > depth:
+        at -= 1
+    if at == N_STARTS:
+        return count
+    for k in range(min(count, N_STARTS - 1), at, -1):
+        for p in range(N_PARAMS):
+            space.starts[k, p] = space.starts[k - 1, p]
+        space.depth[k] = space.depth[k - 1]
+    space.depth[at] = depth
+    start = space.starts[at]
+    start[0], start[1], start[2], start[3] = t0, x0, x1, 0.0
+    return min(count + 1, N_STARTS)

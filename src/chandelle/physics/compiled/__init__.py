@@ -1,0 +1,1 @@
+"""Twins of SALT kernels as plain loops for the CPU, equal to the JAX ones by test."""
