@@ -31,29 +31,36 @@ def _folder() -> str:
 
 
 def compiled(function: Callable) -> Any:
-    """Compile a function of numbers and arrays; to be used as a decorator.
+    """Compile a function of numbers and arrays that only compiled functions call.
 
-    The global interpreter lock is free while it runs.
+    Leaving out the way in from Python halves the time to compile.
 
     Parameters
     ----------
     function : callable
-        Its annotations are for the reader; numba takes the types of the first call.
+        Its annotations are for the reader; numba takes the types of the call.
 
     Returns
     -------
     numba dispatcher
-        ``.py_func`` is the function as written.
+        For use as a decorator.
     """
+    return _compile(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+
+def compiled_entry(function: Callable) -> Any:
+    """Compile a function of numbers and arrays that Python calls; the GIL is free while it runs."""
+    return _compile(function, nogil=True)
+
+
+def _compile(function: Callable, **options: bool) -> Any:
+    # The type checker of the tests wraps every function; numba wants the bare one.
+    bare = inspect.unwrap(function)
     before = numba.config.CACHE_DIR  # type: ignore[attr-defined]
     numba.config.CACHE_DIR = _folder()  # type: ignore[attr-defined]
     try:
         return numba.njit(
-            inspect.unwrap(function),
-            cache=bool(_folder()),
-            nogil=True,
-            error_model="numpy",
-            fastmath=_MATH,
+            bare, cache=bool(_folder()), error_model="numpy", fastmath=_MATH, **options
         )
     finally:
         numba.config.CACHE_DIR = before  # type: ignore[attr-defined]

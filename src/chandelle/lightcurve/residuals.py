@@ -1,41 +1,25 @@
 """What a fit says about each epoch: model fluxes, pulls, and smooth curves to draw."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, cast
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
-from jaxtyping import Array, Float
 from numpy.typing import NDArray
 
 from chandelle.core.errors import InputError
 from chandelle.core.precision import require_x64
 from chandelle.core.units import ZP_NJY
-from chandelle.lightcurve.fitting.basis import flux_basis
-from chandelle.lightcurve.fitting.batch import make_batches
-from chandelle.lightcurve.fitting.fit import Epochs
+from chandelle.lightcurve.fitting.constraints import SALT_NAMES, constraints_of
+from chandelle.lightcurve.fitting.fluxes import fluxes_at
 from chandelle.lightcurve.fitting.prepare import prepare
-from chandelle.lightcurve.fitting.rounds import FitSettings, batch_epochs, batch_tables
+from chandelle.lightcurve.fitting.problem import FitSettings, problem_of
 from chandelle.lightcurve.stage import FitConfig
 from chandelle.physics.salt import SaltModel, load_salt
-from chandelle.physics.salt_bands import BandTable
 from chandelle.products.lightcurves import LightCurves
 from chandelle.products.passband import Passband
 from chandelle.products.saltfits import SaltFits
-
-
-@eqx.filter_jit
-def _fluxes(
-    model: SaltModel, tables: BandTable, epochs: Epochs, params: Float[Array, "lane 4"]
-) -> Float[Array, "lane obs"]:
-    def one(table: BandTable, epochs: Epochs, params: Array) -> Array:
-        phase = epochs.phase(params[0])
-        return flux_basis(model.surfaces, table, epochs.band, phase, params[3]).value @ params[1:3]
-
-    return jax.vmap(one)(tables, epochs, params)
 
 
 def _settings(fits: SaltFits) -> FitConfig:
@@ -81,29 +65,21 @@ def model_light_curves(
         raise InputError("fits and light curves must have the same targets in the same order")
     salt, config = _model(fits, model), _settings(fits)
     ready = prepare(lcs, salt, wave_range=None, c_max=config.c_max)
-    epochs = ready.epochs.take(fits.is_ok[ready.epochs.target])
-    flux = np.full(len(lcs), np.nan)
-    if ready.bands is None:
-        return flux
+    keep = fits.is_ok[ready.epochs.target]
+    ready = replace(ready, epochs=ready.epochs.take(keep))
     settings = FitSettings(
-        model_cov=False,
-        dust=config.dust,
-        r_v=config.r_v,
-        phase_range=None,
-        c_max=config.c_max,
-        terms=ready.terms_wide,
-        terms_wide=ready.terms_wide,
-        c_series=config.c_max,
+        model_cov=False, dust=config.dust, r_v=config.r_v, phase_range=None, c_max=config.c_max
     )
-    params = np.stack([fits["t0"], fits["x0"], fits["x0"] * fits["x1"], fits["c"]], axis=1)
-    for batch in make_batches(epochs):
-        tables = batch_tables(
-            salt, ready.bands, batch, z=ready.z, mwebv=ready.mwebv, settings=settings
-        )
-        data = batch_epochs(salt, batch, z=ready.z, c_max=config.c_max)
-        found = np.asarray(_fluxes(salt, tables, data, jnp.asarray(params[batch.target])))
-        real = batch.row[: batch.n_real] >= 0
-        flux[batch.row[: batch.n_real][real]] = found[: batch.n_real][real]
+    none = constraints_of(len(lcs.targets), extra=(), c_max=config.c_max, bounds={}, priors={})
+    posed = problem_of(ready, salt, constraints=none, settings=settings)
+    flux = np.full(len(lcs), np.nan)
+    if posed is None:
+        return flux
+    problem, rows = posed
+    params = np.stack([fits[name][rows] for name in SALT_NAMES], axis=1)
+    host_ebv = fits["host_ebv"][rows] if "host_ebv" in fits.table.column_names else None
+    problem = replace(problem, z=fits["z"][rows])
+    flux[problem.epochs.row] = fluxes_at(problem, params, host_ebv=host_ebv)
     return flux
 
 

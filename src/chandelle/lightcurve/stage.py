@@ -1,40 +1,40 @@
 """Fit SALT to light curves: settings and the public entry."""
 
 import logging
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import jax
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy.stats import chi2 as chi2_distribution
 
 from chandelle.core.config import StageConfig
 from chandelle.core.errors import InputError
-from chandelle.core.flags import Flag
 from chandelle.core.precision import require_x64
-from chandelle.core.units import LN10_OVER_2P5
-from chandelle.lightcurve.fitting.answers import errors_of, natural
-from chandelle.lightcurve.fitting.batch import make_batches
-from chandelle.lightcurve.fitting.prepare import C_SERIES, N_PARAMS, Prepared, prepare
-from chandelle.lightcurve.fitting.rounds import BatchResult, FitSettings, fit_batch
+from chandelle.lightcurve.fitting.compiled.driver import fit_compiled
+from chandelle.lightcurve.fitting.constraints import Constraints, constraints_of
+from chandelle.lightcurve.fitting.derivatives import answer_derivatives
+from chandelle.lightcurve.fitting.extended import fit_extended
+from chandelle.lightcurve.fitting.lanes import fit_lanes
+from chandelle.lightcurve.fitting.prepare import prepare
+from chandelle.lightcurve.fitting.problem import FitProblem, FitSettings, problem_of
+from chandelle.lightcurve.fitting.results import FitArrays
 from chandelle.lightcurve.ingest import Source, read_lightcurves
+from chandelle.lightcurve.output import Columns, blank_columns, fill_columns, product_of
 from chandelle.physics.dust import DustLaw
 from chandelle.physics.salt import SaltModel, load_salt, peak_magnitude_offset
 from chandelle.products.lightcurves import LightCurves
 from chandelle.products.saltfits import SaltFits
-from chandelle.products.schema import table_from_columns
 
 _log = logging.getLogger(__name__)
 
 PHASE_RANGE = (-15.0, 45.0)
 """Phases that are fitted unless said otherwise, those of Pantheon+ [rest-frame day]."""
-_CHI2_IMPROBABLE = 1e-6
-_PAIRS = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
-_NAMES = ("t0", "x0", "x1", "c")
-_TRAVELING = ("survey", "z_hel", "z_hd", "z_err", "mwebv", "host_logmass", "host_logmass_err")
+Engine = Literal["auto", "cpu", "jax"]
+Free = Literal["z", "host_ebv"]
+Pair = tuple[Any, Any]
 
 
 class FitConfig(StageConfig):
@@ -48,6 +48,12 @@ class FitConfig(StageConfig):
     wave_range: tuple[float, float] | None = None
     c_max: float = Field(default=1.0, gt=0)
     min_detection: float = Field(default=5.0, ge=0)
+    free: tuple[Free, ...] = ()
+    bounds: dict[str, tuple[float, float]] = Field(default_factory=dict)
+    priors: dict[str, tuple[float, float]] = Field(default_factory=dict)
+    derivatives: bool = False
+    engine: Engine = "auto"
+    threads: int | None = Field(default=None, ge=1)
 
 
 def fit_salt(
@@ -61,14 +67,20 @@ def fit_salt(
     wave_range: tuple[float, float] | None = None,
     c_max: float = 1.0,
     min_detection: float = 5.0,
+    free: tuple[Free, ...] = (),
+    bounds: Mapping[str, Pair] | None = None,
+    priors: Mapping[str, Pair] | None = None,
+    derivatives: bool = False,
+    engine: Engine = "auto",
+    threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> SaltFits:
     r"""Fit time of maximum, amplitude, stretch and color of every target.
 
     Minimizes :math:`\chi^2 = r^T C^{-1} r` over (t0, x0, x1, c) at the target's `z_hel` and
     `mwebv`, from several times of maximum, to the exact minimum; errors are those of the inverse
-    Hessian. Outside the model's phases its flux is zero; bands that leave its wavelengths are
-    dropped.
+    Hessian. C is the whole covariance of the light curves' fluxes, `LightCurves.with_covariance`.
+    Outside the model's phases its flux is zero; bands that leave its wavelengths are dropped.
 
     Parameters
     ----------
@@ -89,9 +101,23 @@ def fit_salt(
     wave_range : (float, float), optional
         Fit only bands whose mean rest-frame wavelength [angstrom] lies within.
     c_max : float
-        Bound of the absolute color.
+        Bound of the absolute color, where `bounds` gives none.
     min_detection : float
         Least significance of the supernova as a whole, in sigma: chi2 must fall by its square.
+    free : tuple of {"z", "host_ebv"}
+        What is fitted besides: the redshift, and E(B-V) of dust in the host (same law and ratio).
+        A free redshift has the target's `z_hel` and `z_err` as its prior unless `priors` gives one.
+    bounds : mapping of str to (low, high), optional
+        By parameter: t0, x0, x1, c, z, host_ebv; numbers, or arrays of one value a target.
+    priors : mapping of str to (mean, sigma), optional
+        Gaussian priors, likewise.
+    derivatives : bool
+        Add how t0, x0, x1, c move with zero points, shifts of the passbands and the calibration
+        modes of the light curves (`SaltFits.derivative`).
+    engine : {"auto", "cpu", "jax"}
+        Compiled loops for the CPU, or JAX; auto takes JAX where its device is a GPU.
+    threads : int, optional
+        Threads of the CPU engine; one a core by default.
     progress : callable, optional
         Called with the number of targets done and their total.
 
@@ -122,39 +148,94 @@ def fit_salt(
         wave_range=wave_range,
         c_max=c_max,
         min_detection=min_detection,
+        free=free,
+        bounds=_scalars(bounds),
+        priors=_scalars(priors),
+        derivatives=derivatives,
+        engine=engine,
+        threads=threads,
     )
-    _check_range("phase_range", phase_range)
-    _check_range("wave_range", wave_range)
     lcs = read_lightcurves(lcs)
-    without_dust = int(np.isnan(lcs.targets["mwebv"]).sum())
-    if without_dust:
-        _log.warning("mwebv of %d targets is unknown and counts as zero", without_dust)
+    _check(config, lcs)
     salt = load_salt(model) if isinstance(model, str) else model
+    constraints = _constraints(config, lcs, bounds or {}, priors or {})
+    c_max = float(np.abs([constraints.low[:, 3], constraints.high[:, 3]]).max(initial=c_max))
     ready = prepare(lcs, salt, wave_range=wave_range, c_max=c_max)
-    columns = _blank(lcs, ready)
+    columns = blank_columns(lcs, ready, names=constraints.names)
     settings = FitSettings(
-        model_cov=model_cov,
-        dust=dust,
-        r_v=r_v,
-        phase_range=phase_range,
-        c_max=c_max,
-        terms=ready.terms,
-        terms_wide=ready.terms_wide,
-        c_series=C_SERIES,
+        model_cov=model_cov, dust=dust, r_v=r_v, phase_range=phase_range, c_max=c_max
     )
-    done, total = 0, len(lcs.targets)
-    if ready.bands is not None:
-        for batch in make_batches(ready.epochs):
-            result = fit_batch(
-                salt, ready.bands, batch, z=ready.z, mwebv=ready.mwebv, settings=settings
-            )
-            _fill(columns, batch.target[: batch.n_real], result, min_detection=min_detection)
-            done += batch.n_real
-            if progress is not None:
-                progress(done, total)
-    if progress is not None and done < total:
-        progress(total, total)
-    return _product(columns, lcs, config, mb_offset=peak_magnitude_offset(salt))
+    posed = problem_of(ready, salt, constraints=constraints, settings=settings)
+    report = _Progress(progress, len(lcs.targets))
+    if posed is not None:
+        problem, rows = posed
+        result = _run(problem, config, report)
+        fill_columns(columns, problem, rows, result, min_detection=min_detection)
+        if derivatives:
+            _add_derivatives(columns, problem, rows, result, lcs)
+    report.finish()
+    return product_of(columns, lcs, config.model_dump(), mb_offset=peak_magnitude_offset(salt))
+
+
+class _Progress:
+    """Targets done, told to whoever wants to know."""
+
+    def __init__(self, show: Callable[[int, int], None] | None, total: int) -> None:
+        self.show, self.done, self.total = show, 0, total
+
+    def __call__(self, count: int) -> None:
+        self.done += count
+        if self.show is not None:
+            self.show(self.done, self.total)
+
+    def finish(self) -> None:
+        """Count the targets that were not fitted as done."""
+        if self.done < self.total:
+            self(self.total - self.done)
+
+
+def _run(problem: FitProblem, config: FitConfig, progress: Callable[[int], None]) -> FitArrays:
+    """Fit with the engine that is wanted and able."""
+    if len(problem.constraints.names) > len(Constraints.BASE):
+        return fit_extended(problem, progress=progress)
+    is_gpu = config.engine == "auto" and jax.default_backend() != "cpu"
+    if config.engine == "jax" or is_gpu:
+        return fit_lanes(problem, progress=progress)
+    return fit_compiled(problem, threads=config.threads, progress=progress)
+
+
+def _constraints(
+    config: FitConfig, lcs: LightCurves, bounds: Mapping[str, Pair], priors: Mapping[str, Pair]
+) -> Constraints:
+    """Bounds and priors of every target; a free redshift without a prior of its own has z_err."""
+    targets = lcs.targets
+    if "z" in config.free and "z" not in priors:
+        priors = {**priors, "z": (targets["z_hel"], targets["z_err"])}
+        without = int((~np.isfinite(targets["z_err"])).sum())
+        if without:
+            _log.warning("z is free and %d targets have no z_err: they get no prior", without)
+    return constraints_of(
+        len(targets), extra=config.free, c_max=config.c_max, bounds=bounds, priors=priors
+    )
+
+
+def _add_derivatives(
+    columns: Columns,
+    problem: FitProblem,
+    rows: NDArray[np.int64],
+    result: FitArrays,
+    lcs: LightCurves,
+) -> None:
+    modes = lcs["dflux_dmode"] if lcs.modes else np.zeros((len(lcs), 0))
+    is_ok = columns.status[rows] == "ok"
+    params = np.where(is_ok[:, None], result.params[:, :4], np.nan)
+    found = answer_derivatives(problem, params, result.used, modes[problem.epochs.row])
+    n = len(columns.status)
+    for name, part in (("zp", found.by_zp), ("lambda", found.by_wave), ("mode", found.by_mode)):
+        whole = np.full((n, part.shape[1] * 4), np.nan)
+        whole[rows] = np.where(is_ok[:, None, None], part, np.nan).reshape(len(rows), -1)
+        columns.derivatives[f"dtheta_d{name}"] = whole
+    columns.derivative_bands = found.bands
 
 
 def _name_of(model: str | SaltModel) -> str:
@@ -164,89 +245,18 @@ def _name_of(model: str | SaltModel) -> str:
     return str(Path(model).resolve()) if Path(model).is_dir() else model
 
 
-def _check_range(name: str, limits: tuple[float, float] | None) -> None:
-    if limits is not None and not limits[0] < limits[1]:
-        raise InputError(f"{name} must be (low, high) with low < high, got {limits}")
+def _scalars(given: Mapping[str, Pair] | None) -> dict[str, Pair]:
+    """What of bounds or priors is plain numbers, for the record."""
+    return {name: pair for name, pair in (given or {}).items() if not any(map(np.ndim, pair))}
 
 
-def _blank(lcs: LightCurves, ready: Prepared) -> dict[str, Any]:
-    """Columns of a fit before any answer: NaN, and what the targets say."""
-    targets = lcs.targets
-    n = len(targets)
-    flags = np.where(ready.band_dropped, int(Flag.BAND_DROPPED), 0)
-    touched = np.isin(targets["sn"].astype(str), lcs.rejected["sn"].to_pylist())
-    flags |= np.where(touched | ready.points_rejected, int(Flag.POINTS_REJECTED), 0)
-    columns: dict[str, Any] = {"sn": targets["sn"], "z": ready.z.copy()}
-    columns |= {name: targets[name] for name in _TRAVELING}
-    z_hd = columns["z_hd"]
-    columns["z_hd"] = np.where(np.isfinite(z_hd), z_hd, targets["z_cmb"])
-    columns |= {"params": np.full((n, 4), np.nan), "cov": np.full((n, 4, 4), np.nan)}
-    columns |= {"chi2": np.full(n, np.nan), "ndof": np.zeros(n, np.int64)}
-    counts = np.bincount(ready.epochs.target, minlength=n)
-    columns["ndof"][:] = counts - N_PARAMS
-    columns |= {"status": ready.status.astype("U24"), "flags": flags.astype(np.int64)}
-    return columns
-
-
-def _fill(
-    columns: dict[str, Any],
-    target: NDArray[np.int64],
-    result: BatchResult,
-    *,
-    min_detection: float,
-) -> None:
-    """Write the answers of a batch into the columns, with their status and flags."""
-    real = slice(0, len(target))
-    answer = result.answer
-    params = answer.params[real]
-    cov = errors_of(answer.hessian[real], params)
-    used = result.used[real].sum(axis=1)
-    gain = answer.chi2_empty[real] - answer.chi2[real]
-    status = np.select(
-        [
-            used < N_PARAMS,
-            ~(params[:, 1] > 0) | ~(gain >= min_detection**2),
-            ~np.isfinite(cov).all(axis=(1, 2)),
-            ~answer.is_converged[real] | ~result.is_at_rest[real],
-        ],
-        ["underconstrained", "no_detection", "singular_covariance", "not_converged"],
-        default="ok",
-    )
-    is_ok = status == "ok"
-    columns["status"][target] = status
-    columns["ndof"][target] = used - N_PARAMS
-    columns["params"][target[is_ok]] = natural(params)[is_ok]
-    columns["cov"][target[is_ok]] = cov[is_ok]
-    columns["chi2"][target[is_ok]] = answer.chi2[real][is_ok]
-    tail = chi2_distribution.sf(answer.chi2[real], np.maximum(used - N_PARAMS, 1))
-    flags = np.where(is_ok & (tail < _CHI2_IMPROBABLE), int(Flag.CHI2_BAD), 0)
-    flags |= np.where(is_ok & answer.at_bound[real], int(Flag.AT_BOUND), 0)
-    flags |= np.where(is_ok & result.has_rival[real], int(Flag.TWO_MINIMA), 0)
-    flags |= np.where(status == "no_detection", int(Flag.UPPER_LIMIT), 0)
-    columns["flags"][target] |= flags
-
-
-def _product(
-    columns: dict[str, Any], lcs: LightCurves, config: FitConfig, *, mb_offset: float
-) -> SaltFits:
-    params, cov = columns.pop("params"), columns.pop("cov")
-    for i, name in enumerate(_NAMES):
-        columns[name] = params[:, i]
-        columns[f"{name}_err"] = np.sqrt(cov[:, i, i])
-    for i, j in _PAIRS:
-        columns[f"cov_{_NAMES[i]}_{_NAMES[j]}"] = cov[:, i, j]
-    rate = -1.0 / (LN10_OVER_2P5 * columns["x0"])
-    columns["mb"] = mb_offset - 2.5 * np.log10(columns["x0"])
-    columns["mb_err"] = np.abs(rate) * columns["x0_err"]
-    columns["cov_mb_x1"] = rate * columns["cov_x0_x1"]
-    columns["cov_mb_c"] = rate * columns["cov_x0_c"]
-    counts = dict(Counter(columns["status"].tolist()))
-    others = ", ".join(f"{n} {name}" for name, n in sorted(counts.items()) if name != "ok")
-    line = f"{len(params)} targets, {counts.get('ok', 0)} fitted" + (
-        f", {others}" if others else ""
-    )
-    _log.info(line, extra={"counts": counts})
-    meta = lcs.meta.with_provenance(
-        model=config.model, mb_offset=mb_offset, fit=config.model_dump(), status=counts
-    )
-    return SaltFits(table=table_from_columns(columns), meta=meta)
+def _check(config: FitConfig, lcs: LightCurves) -> None:
+    for name in ("phase_range", "wave_range"):
+        limits = getattr(config, name)
+        if limits is not None and not limits[0] < limits[1]:
+            raise InputError(f"{name} must be (low, high) with low < high, got {limits}")
+    if config.derivatives and config.free:
+        raise InputError("derivatives are those of t0, x0, x1, c alone; leave out free=")
+    without_dust = int(np.isnan(lcs.targets["mwebv"]).sum())
+    if without_dust:
+        _log.warning("mwebv of %d targets is unknown and counts as zero", without_dust)

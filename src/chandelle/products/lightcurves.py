@@ -3,7 +3,8 @@
 # pyarrow.compute makes its functions when imported, where a type checker does not see them.
 # pyright: reportAttributeAccessIssue=false
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
@@ -16,10 +17,13 @@ import pyarrow.parquet as pq
 from chandelle.core.atomic import atomic_folder
 from chandelle.core.errors import InputError
 from chandelle.core.typing import ArrayLike
+from chandelle.products.flux_covariance import check_factor, factor_of
 from chandelle.products.passband import Passband
 from chandelle.products.product import Product, read_table, write_table
 from chandelle.products.schema import Column, Schema, table_from_columns
 from chandelle.products.targets import Targets
+
+_log = logging.getLogger(__name__)
 
 
 def _nothing_rejected() -> pa.Table:
@@ -58,6 +62,8 @@ class LightCurves(Product):
             Column(name="flags", type="int64", about="bits of chandelle.core.flags"),
         ),
     )
+    """Beside these columns, where they exist: `cov_factor` and `dflux_dmode`, lists of one length
+    (see `with_covariance`, `with_modes`)."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "table", self.schema.conform(self.table))
@@ -91,6 +97,96 @@ class LightCurves(Product):
         """Epochs of one supernova, in order of time."""
         return self.table.filter(pc.equal(self.table["sn"], sn)).sort_by("mjd")
 
+    @property
+    def covariance_factor(self) -> np.ndarray:
+        """What the errors of a supernova's epochs share, shape (obs, column) [nJy].
+
+        See `products.flux_covariance`; no column where they are independent.
+        """
+        has_any = "cov_factor" in self.table.column_names
+        return self["cov_factor"] if has_any else np.zeros((len(self), 0))
+
+    @property
+    def modes(self) -> tuple[str, ...]:
+        """Names of the calibration modes of `dflux_dmode`."""
+        return tuple(self.meta.provenance.get("modes", ()))
+
+    def with_covariance(
+        self,
+        *,
+        dense: Mapping[str, np.ndarray] | None = None,
+        factor: np.ndarray | None = None,
+    ) -> "LightCurves":
+        """Add the covariance between the epochs of each supernova.
+
+        Parameters
+        ----------
+        dense : mapping of name to NDArray, shape (epoch, epoch), nJy^2
+            Whole covariances of some supernovae, rows in the order of their epochs in the table.
+            Their diagonal becomes flux_err. One that is singular or not positive is not used: its
+            epochs are rejected as cov_singular, with rank and condition number in the log.
+        factor : NDArray, shape (obs, column), nJy
+            Instead: columns U of all epochs; flux_err stays the whole error.
+
+        Returns
+        -------
+        LightCurves
+            With the column `cov_factor`.
+
+        Raises
+        ------
+        InputError
+            If a name is unknown, a shape wrong, or a factor larger than the errors.
+        """
+        if (dense is None) == (factor is None):
+            raise InputError("give dense= or factor=, one of them")
+        if factor is not None:
+            check_factor(self["flux_err"], factor)
+            return self._with_column("cov_factor", factor)
+        return add_dense(self, dense or {})
+
+    def with_modes(self, names: Sequence[str], dflux_dmode: np.ndarray) -> "LightCurves":
+        """Add how each flux moves with calibration modes of unit prior.
+
+        Parameters
+        ----------
+        names : sequence of str
+            The modes.
+        dflux_dmode : NDArray, shape (obs, mode), nJy
+            Derivatives of the fluxes; not part of flux_err nor of the covariance.
+
+        Returns
+        -------
+        LightCurves
+            With the column `dflux_dmode`.
+
+        Raises
+        ------
+        InputError
+            If the shape is wrong.
+        """
+        if dflux_dmode.shape != (len(self), len(names)):
+            raise InputError(
+                f"dflux_dmode must be ({len(self)}, {len(names)}), got {dflux_dmode.shape}"
+            )
+        meta = self.meta.with_provenance(modes=list(names))
+        return replace(self._with_column("dflux_dmode", dflux_dmode), meta=meta)
+
+    def _with_column(self, name: str, values: np.ndarray) -> "LightCurves":
+        table = self.table
+        if name in table.column_names:
+            table = table.drop_columns([name])
+        column = table_from_columns({name: values})[name]
+        return replace(self, table=table.append_column(name, column))
+
+    def covariance_of(self, sn: str) -> np.ndarray:
+        """Covariance of the fluxes of one supernova [nJy^2], in the order of the table."""
+        rows = self["sn"] == sn
+        factor = self.covariance_factor[rows]
+        shared = factor @ factor.T
+        np.fill_diagonal(shared, self["flux_err"][rows] ** 2)
+        return shared
+
     def write(self, path: str | Path) -> None:
         """Write as a folder: epochs, targets, passbands and rejected rows as Parquet."""
         if Path(path).suffix == ".parquet":
@@ -121,6 +217,48 @@ class LightCurves(Product):
             passbands=_passbands_from(pq.read_table(folder / "passbands.parquet")),
             rejected=pq.read_table(folder / "rejected.parquet"),
         )
+
+
+def add_dense(lcs: LightCurves, dense: Mapping[str, np.ndarray]) -> LightCurves:
+    """`LightCurves.with_covariance` of dense matrices."""
+    owner = lcs["sn"]
+    rows_of = {sn: np.flatnonzero(owner == sn) for sn in dense}
+    unknown = [sn for sn in dense if not len(rows_of[sn])]
+    if unknown:
+        raise InputError(f"covariance of {unknown[0]}, which has no epochs here")
+    width = max((len(cov) for cov in dense.values()), default=0)
+    width = max(width, lcs.covariance_factor.shape[1])
+    factor, flux_err = np.zeros((len(lcs), width)), lcs["flux_err"].copy()
+    factor[:, : lcs.covariance_factor.shape[1]] = lcs.covariance_factor
+    rejected: dict[str, int] = {}
+    for sn, cov in dense.items():
+        rows = rows_of[sn]
+        if np.shape(cov) != (len(rows), len(rows)):
+            raise InputError(
+                f"{sn}: covariance must be {(len(rows), len(rows))} like its epochs, got "
+                f"{np.shape(cov)}; cut both with the same mask"
+            )
+        try:
+            own = factor_of(np.asarray(cov, dtype=float))
+        except InputError as error:
+            _log.warning("%s: %s", sn, error)
+            rejected[sn] = len(rows)
+            continue
+        factor[rows] = 0.0
+        factor[rows, : len(rows)] = own
+        flux_err[rows] = np.sqrt(np.diagonal(cov))
+    out = lcs._with_column("cov_factor", factor)._with_column("flux_err", flux_err)
+    if not rejected:
+        return out
+    lost = pa.table(
+        {
+            "sn": pa.array(list(rejected), pa.string()),
+            "reason": pa.array(["cov_singular"] * len(rejected), pa.string()),
+            "count": pa.array(list(rejected.values()), pa.int64()),
+        }
+    )
+    out = out.select(~np.isin(owner.astype(str), list(rejected)))
+    return replace(out, rejected=pa.concat_tables([out.rejected, lost]))
 
 
 def _passband_table(passbands: Mapping[str, Passband]) -> pa.Table:

@@ -16,7 +16,7 @@ from chandelle.core.atomic import atomic_file
 from chandelle.core.errors import InputError
 from chandelle.core.provenance import versions
 from chandelle.core.typing import ArrayLike
-from chandelle.products.schema import Schema, table_from_columns
+from chandelle.products.schema import Schema, numpy_of, table_from_columns
 
 if TYPE_CHECKING:
     import astropy.table
@@ -73,7 +73,7 @@ class Product:
     def __getitem__(self, column: str) -> np.ndarray:
         if column not in self.table.column_names:
             raise KeyError(f"no column {column!r}; columns: {', '.join(self.table.column_names)}")
-        return self.table[column].to_numpy()
+        return numpy_of(self.table[column])
 
     def rows_of(self, keep: ArrayLike) -> np.ndarray:
         """Indices of the rows that a mask or a list of indices keeps, in its order.

@@ -88,7 +88,7 @@ class Schema:
 
 
 def table_from_columns(columns: dict[str, Sequence | np.ndarray]) -> pa.Table:
-    """Make an arrow table of named columns of one length.
+    """Make an arrow table of named columns of one length; two axes make a column of lists.
 
     Raises
     ------
@@ -98,4 +98,19 @@ def table_from_columns(columns: dict[str, Sequence | np.ndarray]) -> pa.Table:
     lengths = {name: len(values) for name, values in columns.items()}
     if len(set(lengths.values())) > 1:
         raise InputError(f"columns must have one length, got {lengths}")
-    return pa.table({name: pa.array(np.asarray(values)) for name, values in columns.items()})
+    return pa.table({name: _arrow(np.asarray(values)) for name, values in columns.items()})
+
+
+def _arrow(values: np.ndarray) -> pa.Array:
+    if values.ndim == 1:
+        return pa.array(values)
+    return pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), values.shape[1])
+
+
+def numpy_of(column: pa.ChunkedArray) -> np.ndarray:
+    """Give a column as an array, one of lists of one length with two axes."""
+    if not pa.types.is_fixed_size_list(column.type):
+        return column.to_numpy()
+    length = column.type.list_size
+    flat = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in column.chunks]
+    return np.concatenate([*flat, np.zeros(0)]).reshape(len(column), length)

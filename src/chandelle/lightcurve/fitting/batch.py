@@ -18,7 +18,7 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FlatEpochs:
-    """Usable epochs of all targets, one row each.
+    """Usable epochs, one row each, in order of target and time.
 
     Attributes
     ----------
@@ -26,6 +26,9 @@ class FlatEpochs:
         Row of the target.
     mjd, flux, flux_err : NDArray, shape (obs,)
         Data.
+    factor : NDArray, shape (obs, column), nJy
+        Covariance between the epochs of a target beyond the diagonal: factor factor^T, whose
+        diagonal is part of flux_err^2.
     band : NDArray, shape (obs,)
         Index of the passband.
     row : NDArray, shape (obs,)
@@ -36,8 +39,14 @@ class FlatEpochs:
     mjd: FloatArray
     flux: FloatArray
     flux_err: FloatArray
+    factor: FloatArray
     band: IntArray
     row: IntArray
+
+    @property
+    def variance(self) -> FloatArray:
+        """What is left of flux_err^2 without the part that epochs share [nJy^2]."""
+        return self.flux_err**2 - np.sum(self.factor**2, axis=1)
 
     def take(self, keep: NDArray) -> "FlatEpochs":
         """Epochs of a mask or of indices."""
@@ -60,8 +69,10 @@ class Batch:
         Local index of the band in its lane.
     passband : NDArray, shape (lane, band)
         Passband of each local band.
+    factor : NDArray, shape (lane, obs, column)
+        Covariance between epochs.
     row : NDArray, shape (lane, obs)
-        Row of the light-curve table; -1 for padding.
+        Index of the epoch in the `FlatEpochs`; -1 for padding.
     """
 
     target: IntArray
@@ -69,6 +80,7 @@ class Batch:
     mjd: FloatArray
     flux: FloatArray
     ivar: FloatArray
+    factor: FloatArray
     band: IntArray
     passband: IntArray
     row: IntArray
@@ -111,15 +123,13 @@ def make_batches(epochs: FlatEpochs) -> Iterator[Batch]:
     Parameters
     ----------
     epochs : FlatEpochs
-        Of targets that have at least one epoch each; others do not appear.
+        In order of target; targets without epochs do not appear.
 
     Yields
     ------
     Batch
         Up to `LANES` targets.
     """
-    order = np.lexsort((epochs.mjd, epochs.target))
-    epochs = epochs.take(order)
     targets, start, counts = np.unique(epochs.target, return_index=True, return_counts=True)
     sizes = bucket_sizes(counts) if len(targets) else counts
     for size in np.unique(sizes):
@@ -153,13 +163,16 @@ def _pack(
     mjd, flux, ivar = (np.zeros(shape) for _ in range(3))
     band, row = np.zeros(shape, np.int64), np.full(shape, -1, np.int64)
     passband = np.zeros((shape[0], n_band), np.int64)
+    factor = np.zeros((*shape, epochs.factor.shape[1]))
+    variance = epochs.variance
     for lane, k in enumerate(chosen):
         cut = slice(start[k], start[k] + counts[k])
         n = counts[k]
         mjd[lane, :n], flux[lane, :n] = epochs.mjd[cut], epochs.flux[cut]
         mjd[lane, n:] = mjd[lane, 0]
-        ivar[lane, :n] = epochs.flux_err[cut] ** -2.0
-        row[lane, :n] = epochs.row[cut]
+        ivar[lane, :n] = 1.0 / variance[cut]
+        factor[lane, :n] = epochs.factor[cut]
+        row[lane, :n] = np.arange(cut.start, cut.stop)
         own, band[lane, :n] = np.unique(epochs.band[cut], return_inverse=True)
         passband[lane] = np.pad(own, (0, n_band - len(own)), "edge")
     return Batch(
@@ -168,6 +181,7 @@ def _pack(
         mjd=mjd,
         flux=flux,
         ivar=ivar,
+        factor=factor,
         band=band,
         passband=passband,
         row=row,

@@ -1,46 +1,76 @@
-"""The compiled kernels of the light-curve fit: one object's function, batched over lanes."""
+"""The JAX kernels of the light-curve fit: one object's function, batched over lanes."""
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from chandelle.lightcurve.fitting.basis import flux_basis, tables_of
-from chandelle.lightcurve.fitting.fit import Answer, Epochs, find_starts, fit_from
+from chandelle.lightcurve.fitting.basis import tables_of
+from chandelle.lightcurve.fitting.chi2 import (
+    Answer,
+    Epochs,
+    ModelErrors,
+    find_starts,
+    fit_from,
+    model_flux,
+    weights_of,
+)
 from chandelle.physics.dust import DustLaw
 from chandelle.physics.salt import SaltModel
 from chandelle.physics.salt_bands import BandTable, phase_weights
 from chandelle.physics.salt_covariance import BandCurve, BandErrors, band_errors, relative_variance
 
 
+class Light(eqx.Module):
+    """The passbands of a batch and what dims them.
+
+    Attributes
+    ----------
+    wave, weight : Array, shape (stack, sample)
+        Samples of every passband of the set.
+    passband : Array, shape (lane, band)
+        Which of them a lane uses.
+    z, mwebv : Array, shape (lane,)
+        Redshift and E(B-V) of the Milky Way.
+    r_v : Array
+        Its total to selective extinction.
+    dust : {"f99", "ccm89", "o94"}
+        Its law.
+    terms : int
+        Taylor terms of the color law.
+    """
+
+    wave: Float[Array, "stack sample"]
+    weight: Float[Array, "stack sample"]
+    passband: Int[Array, "*lane band"]
+    z: Float[Array, "*lane"]
+    mwebv: Float[Array, "*lane"]
+    r_v: Float[Array, ""]
+    dust: DustLaw = eqx.field(static=True)
+    terms: int = eqx.field(static=True)
+
+
 @eqx.filter_jit
 def make_tables(
-    model: SaltModel,
-    wave: Float[Array, "stack sample"],
-    weight: Float[Array, "stack sample"],
-    passband: Int[Array, "lane band"],
-    z: Float[Array, " lane"],
-    mwebv: Float[Array, " lane"],
-    r_v: Float[Array, ""],
-    dust: DustLaw,
-    terms: int,
+    model: SaltModel, light: Light, host_ebv: Float[Array, " lane"] | None = None
 ) -> BandTable:
     """`basis.tables_of` of every lane, one after the other to bound the memory."""
 
-    def one(args: tuple[Array, Array, Array]) -> BandTable:
-        own, z, mwebv = args
+    def one(args: tuple[Array, Array, Array, Array | None]) -> BandTable:
+        own, z, mwebv, host_ebv = args
         return tables_of(
             model.surfaces,
-            wave[own],
-            weight[own],
+            light.wave[own],
+            light.weight[own],
             z=z,
             mwebv=mwebv,
-            r_v=r_v,
-            dust=dust,
-            terms=terms,
+            r_v=light.r_v,
+            dust=light.dust,
+            terms=light.terms,
+            host_ebv=host_ebv,
         )
 
-    return jax.lax.map(one, (passband, z, mwebv))
+    return jax.lax.map(one, (light.passband, light.z, light.mwebv, host_ebv))
 
 
 @eqx.filter_jit
@@ -55,19 +85,30 @@ def make_errors(
 
     def one(args: tuple[Array, Array]) -> BandErrors:
         own, z = args
-        curves = jax.tree.map(lambda leaf: leaf[own], curve)
-        return jax.vmap(
-            lambda one: band_errors(model.surfaces, model.errors, one, z=z, lengths=lengths)
-        )(curves)
+        return errors_of_bands(model, curve, lengths, own, z)
 
     return jax.lax.map(one, (passband, z))
+
+
+def errors_of_bands(
+    model: SaltModel,
+    curve: BandCurve,
+    lengths: tuple[int, int],
+    passband: Int[Array, " band"],
+    z: Float[Array, ""],
+) -> BandErrors:
+    """Model errors of the bands of one supernova."""
+    curves = jax.tree.map(lambda leaf: leaf[passband], curve)
+    return jax.vmap(
+        lambda one: band_errors(model.surfaces, model.errors, one, z=z, lengths=lengths)
+    )(curves)
 
 
 @eqx.filter_jit
 def scan_starts(
     model: SaltModel, tables: BandTable, epochs: Epochs
 ) -> tuple[Float[Array, "lane start 4"], Bool[Array, "lane start"]]:
-    """`fit.find_starts` of every lane."""
+    """`chi2.find_starts` of every lane."""
     return jax.vmap(lambda t, e: find_starts(model.surfaces, t, e))(tables, epochs)
 
 
@@ -80,56 +121,62 @@ def descend(
     start: Float[Array, "lane 4"],
     max_steps: Int[Array, ""],
 ) -> Answer:
-    """`fit.fit_from` of every lane, with the model covariance (if `errors`) at the start."""
+    """`chi2.fit_from` of every lane, with the model covariance (if `errors`) at the start."""
 
     def one(table: BandTable, band: BandErrors | None, epochs: Epochs, start: Array) -> Answer:
-        variance, common = model_error(model, table, band, epochs, start)
-        return fit_from(
-            model.surfaces,
-            table,
-            epochs,
-            start=start,
-            variance=variance,
-            common=common,
-            max_steps=max_steps,
-        )
+        def flux(params: Array) -> Array:
+            return model_flux(params, surfaces=model.surfaces, table=table, epochs=epochs)
+
+        own = None if band is None else model_errors(model, band, epochs, start, flux(start))
+        weights = weights_of(epochs, own)
+        return fit_from(lambda _: flux, epochs, weights, start=start, max_steps=max_steps)
 
     return jax.vmap(one)(tables, errors, epochs, start)
 
 
-def model_error(
+@eqx.filter_jit
+def batch_fluxes(
+    model: SaltModel, tables: BandTable, epochs: Epochs, params: Float[Array, "lane 4"]
+) -> Float[Array, "lane obs"]:
+    """`chi2.model_flux` of every lane."""
+
+    def one(table: BandTable, epochs: Epochs, params: Array) -> Array:
+        return model_flux(params, surfaces=model.surfaces, table=table, epochs=epochs)
+
+    return jax.vmap(one)(tables, epochs, params)
+
+
+def model_errors(
     model: SaltModel,
-    table: BandTable,
-    errors: BandErrors | None,
+    bands: BandErrors,
     epochs: Epochs,
-    params: Float[Array, " 4"],
-) -> tuple[Float[Array, " obs"], Float[Array, " obs"]]:
+    params: Float[Array, " param"],
+    flux: Float[Array, " obs"],
+) -> ModelErrors:
     """Error of the model's band fluxes at an answer.
 
     Parameters
     ----------
     model : SaltModel
         The model.
-    table, errors, epochs
-        Of one supernova; without `errors` the model is taken as exact.
-    params : Array, shape (4,)
-        (t0, x0, x0 x1, c).
+    bands, epochs
+        Of one supernova.
+    params : Array, shape (param,)
+        t0, x0, x1, c ...
+    flux : Array, shape (obs,), nJy
+        Model flux there.
 
     Returns
     -------
-    variance : Array, shape (obs,), nJy^2
-        Independent between epochs.
-    common : Array, shape (obs,), nJy
-        Error shared by the epochs of a band.
+    ModelErrors
+        In nJy.
     """
-    if errors is None:
-        return jnp.zeros_like(epochs.flux), jnp.zeros_like(epochs.flux)
-    t0, x0, x0x1, c = params
-    phase = epochs.phase(t0)
-    flux = flux_basis(model.surfaces, table, epochs.band, phase, c).value @ params[1:3]
-    own = jax.tree.map(lambda leaf: leaf[epochs.band], errors)
+    phase = epochs.phase(params[0])
+    own = jax.tree.map(lambda leaf: leaf[epochs.band], bands)
     relative = jax.vmap(
-        lambda band, near, p: relative_variance(model.errors, band, near, p, x0x1 / x0)
-    )
-    variance = relative(own, phase_weights(model.surfaces, phase), phase)
-    return variance * flux**2, own.color_dispersion * flux
+        lambda band, near, p: relative_variance(model.errors, band, near, p, params[2])
+    )(own, phase_weights(model.surfaces, phase), phase)
+    n_band = bands.color_dispersion.shape[0]
+    member = epochs.band[:, None] == jnp.arange(n_band)[None, :]
+    common = jnp.where(member, (own.color_dispersion * flux)[:, None], 0.0)
+    return ModelErrors(variance=relative * flux**2, common=common)

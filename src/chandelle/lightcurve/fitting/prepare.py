@@ -111,6 +111,7 @@ def prepare(
         default="ok",
     )
     epochs = epochs.take((status == "ok")[epochs.target])
+    epochs = epochs.take(np.lexsort((epochs.mjd, epochs.target)))
     mwebv = np.nan_to_num(np.asarray(targets["mwebv"], dtype=float), nan=0.0)
     return Prepared(
         epochs=epochs,
@@ -136,6 +137,7 @@ def _flatten(lcs: LightCurves) -> tuple[FlatEpochs, list[str]]:
         mjd=lcs["mjd"],
         flux=lcs["flux"],
         flux_err=lcs["flux_err"],
+        factor=lcs.covariance_factor,
         band=band.astype(np.int64),
         row=np.arange(len(lcs)),
     )

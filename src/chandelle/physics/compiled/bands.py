@@ -209,21 +209,26 @@ def _multiply(
     size: int,
 ) -> None:
     """Add moments^T templates to the first block; four wavelengths a sweep."""
-    l = first
-    while l + _ROWS <= last + 1:
-        t0, t1, t2, t3 = templates[l], templates[l + 1], templates[l + 2], templates[l + 3]
+    at = first
+    while at + _ROWS <= last + 1:
+        t0, t1, t2, t3 = templates[at], templates[at + 1], templates[at + 2], templates[at + 3]
         for j in range(terms):
-            g0, g1, g2, g3 = moments[l, j], moments[l + 1, j], moments[l + 2, j], moments[l + 3, j]
+            g0, g1, g2, g3 = (
+                moments[at, j],
+                moments[at + 1, j],
+                moments[at + 2, j],
+                moments[at + 3, j],
+            )
             row = table[j]
             for n in range(size):
                 row[n] += g0 * t0[n] + g1 * t1[n] + g2 * t2[n] + g3 * t3[n]
-        l += _ROWS
-    while l <= last:
+        at += _ROWS
+    while at <= last:
         for j in range(terms):
-            g0 = moments[l, j]
+            g0 = moments[at, j]
             for n in range(size):
-                table[j, n] += g0 * templates[l, n]
-        l += 1
+                table[j, n] += g0 * templates[at, n]
+        at += 1
 
 
 @compiled
@@ -237,10 +242,10 @@ def _add_straight(
     size: int,
 ) -> None:
     """Add the block of the first two and last two phases."""
-    for l in range(first, last + 1):
-        row = templates[l]
+    for at in range(first, last + 1):
+        row = templates[at]
         for j in range(terms):
-            g = straight[l, j]
+            g = straight[at, j]
             for s in range(4):
                 table[j, size + s] += g * row[s]
                 table[j, size + 4 + s] += g * row[size - 4 + s]
@@ -251,7 +256,7 @@ def _add_ends(table: Floats, templates: Floats, ends: Floats, terms: int, size: 
     """Add the block of the samples in the first and last wavelength cell."""
     last = len(templates) - 1
     for e in range(4):
-        l = e if e < 2 else last - 3 + e
+        at = e if e < 2 else last - 3 + e
         for j in range(terms):
             for n in range(size):
-                table[j, size + 8 + n] += ends[e, j] * templates[l, n]
+                table[j, size + 8 + n] += ends[e, j] * templates[at, n]

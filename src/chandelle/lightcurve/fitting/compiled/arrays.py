@@ -1,4 +1,4 @@
-"""What the compiled fit reads, writes and works in: named tuples of numpy arrays."""
+"""What the compiled fit reads and works in: named tuples of numpy arrays."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from chandelle.physics.salt_bands import MAX_TERMS
 
 N_PARAMS = 4
 N_BASIS = 12
-"""Numbers kept of an epoch: fluxes of unit x0 and x0 x1, and their derivatives (`Fill basis`)."""
+"""Numbers kept of an epoch: fluxes of unit x0 and x0 x1, and their derivatives."""
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -76,48 +76,6 @@ class FitChoices(NamedTuple):
     c_max: float
     tolerance: float
     is_free: bool
-
-
-class FitArrays(NamedTuple):
-    """Answers, one row a target; `used` has one value an epoch.
-
-    `params` are (t0, x0, x1, c), `hessian` and `gradient` those of half the chi2 with priors by
-    them, `chi2` and `chi2_empty` those of the data with the model and without a supernova.
-    """
-
-    params: Floats
-    hessian: Floats
-    gradient: Floats
-    chi2: Floats
-    chi2_empty: Floats
-    edm: Floats
-    n_steps: Ints
-    n_rounds: Ints
-    is_converged: Bools
-    is_at_rest: Bools
-    at_bound: Bools
-    has_rival: Bools
-    used: Bools
-
-    @classmethod
-    def blank(cls, n_target: int, n_epoch: int) -> "FitArrays":
-        """Make room for answers."""
-        n, false = n_target, np.zeros(n_target, np.bool_)
-        return cls(
-            params=np.full((n, N_PARAMS), np.nan),
-            hessian=np.full((n, N_PARAMS, N_PARAMS), np.nan),
-            gradient=np.full((n, N_PARAMS), np.nan),
-            chi2=np.full(n, np.nan),
-            chi2_empty=np.full(n, np.nan),
-            edm=np.full(n, np.inf),
-            n_steps=np.zeros(n, np.int64),
-            n_rounds=np.zeros(n, np.int64),
-            is_converged=false,
-            is_at_rest=false.copy(),
-            at_bound=false.copy(),
-            has_rival=false.copy(),
-            used=np.zeros(n_epoch, np.bool_),
-        )
 
 
 class Space(NamedTuple):

@@ -11,13 +11,15 @@ from chandelle.lightcurve.fitting.bands import BandSet
 from chandelle.lightcurve.fitting.compiled.arrays import (
     BandArrays,
     EpochArrays,
-    FitArrays,
     FitChoices,
     Space,
     TargetArrays,
     work_space,
 )
-from chandelle.lightcurve.fitting.compiled.fit import fit_targets
+from chandelle.lightcurve.fitting.compiled.fit import fit_targets, flux_targets
+from chandelle.lightcurve.fitting.prepare import C_SERIES, SERIES_TOLERANCE
+from chandelle.lightcurve.fitting.problem import FitProblem
+from chandelle.lightcurve.fitting.results import FitArrays
 from chandelle.physics.compiled.bands import ModelArrays
 from chandelle.physics.compiled.grid import SurfaceArrays
 from chandelle.physics.dust import DustLaw
@@ -80,32 +82,74 @@ def usable_threads(threads: int | None) -> int:
     return len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
 
 
-def fit_all(
-    model: ModelArrays,
-    bands: BandArrays,
-    epochs: EpochArrays,
-    targets: TargetArrays,
-    choices: FitChoices,
+def epoch_arrays(problem: FitProblem) -> EpochArrays:
+    """Give the epochs of a problem as the arrays of the compiled kernels."""
+    epochs = problem.epochs
+    return EpochArrays(
+        mjd=_array(epochs.mjd),
+        flux=_array(epochs.flux),
+        total=_array(epochs.flux_err**2),
+        variance=_array(epochs.variance),
+        factor=_array(epochs.factor),
+        band=np.array(epochs.band),
+        first=np.array(problem.first),
+    )
+
+
+def target_arrays(problem: FitProblem) -> TargetArrays:
+    """Give redshift, dust, bounds and priors as the arrays of the compiled kernels."""
+    own = problem.constraints
+    return TargetArrays(
+        z=_array(problem.z),
+        mwebv=_array(problem.mwebv),
+        low=_array(own.low),
+        high=_array(own.high),
+        prior_mean=_array(own.mean),
+        prior_ivar=_array(own.ivar),
+    )
+
+
+def fit_choices(problem: FitProblem) -> FitChoices:
+    """Give the settings as the numbers of the compiled kernels."""
+    settings = problem.settings
+    low, high = settings.phase_range or (-np.inf, np.inf)
+    return FitChoices(
+        phase_low=float(low),
+        phase_high=float(high),
+        model_cov=settings.model_cov,
+        c_series=C_SERIES,
+        c_max=float(settings.c_max),
+        tolerance=SERIES_TOLERANCE,
+        is_free=problem.constraints.is_free,
+    )
+
+
+def fit_compiled(
+    problem: FitProblem,
     *,
     threads: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> FitArrays:
-    """Fit every target.
+    """Fit every supernova.
 
     Parameters
     ----------
-    model, bands, epochs, targets, choices
+    problem : FitProblem
         What to fit, and how.
     threads : int, optional
         Threads to use; one a core if absent.
     progress : callable, optional
-        Called with the number of targets done since the last call.
+        Called with the number done since the last call.
 
     Returns
     -------
     FitArrays
-        One row a target; the same for any number of threads.
+        One row a supernova; the same for any number of threads.
     """
+    model = model_arrays(problem.model)
+    bands = band_arrays(problem.bands, dust=problem.settings.dust, r_v=problem.settings.r_v)
+    epochs, targets = epoch_arrays(problem), target_arrays(problem)
+    choices = fit_choices(problem)
     n = len(targets.z)
     out = FitArrays.blank(n, len(epochs.mjd))
     chunks = [np.arange(i, min(i + CHUNK, n)) for i in range(0, n, CHUNK)]
@@ -139,6 +183,30 @@ def fit_all(
         for future in running:
             report(future.result())
     return out
+
+
+def compiled_fluxes(problem: FitProblem, params: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Model flux of every epoch.
+
+    Parameters
+    ----------
+    problem : FitProblem
+        Epochs, redshifts and dust.
+    params : NDArray, shape (sn, 4)
+        t0, x0, x1, c; finite.
+
+    Returns
+    -------
+    NDArray, shape (obs,), nJy
+        In the order of ``problem.epochs``.
+    """
+    model = model_arrays(problem.model)
+    bands = band_arrays(problem.bands, dust=problem.settings.dust, r_v=problem.settings.r_v)
+    epochs, targets = epoch_arrays(problem), target_arrays(problem)
+    flux, space = np.zeros(len(epochs.mjd)), _space(model, bands, epochs)
+    args = (model, bands, epochs, targets, SERIES_TOLERANCE, _array(params), flux, space)
+    flux_targets(*args)
+    return flux
 
 
 def _space(model: ModelArrays, bands: BandArrays, epochs: EpochArrays) -> Space:

@@ -2,12 +2,13 @@
 
 import math
 
-from chandelle.core.compiled import compiled
+import numpy as np
+
+from chandelle.core.compiled import compiled, compiled_entry
 from chandelle.lightcurve.fitting.compiled.arrays import (
     N_PARAMS,
     BandArrays,
     EpochArrays,
-    FitArrays,
     FitChoices,
     Ints,
     Space,
@@ -16,7 +17,13 @@ from chandelle.lightcurve.fitting.compiled.arrays import (
 from chandelle.lightcurve.fitting.compiled.chi2 import empty_chi2, set_weights
 from chandelle.lightcurve.fitting.compiled.descent import descend, solve_scaled
 from chandelle.lightcurve.fitting.compiled.starts import find_starts
-from chandelle.lightcurve.fitting.compiled.tables import find_bands, make_errors, make_tables
+from chandelle.lightcurve.fitting.compiled.tables import (
+    fill_basis,
+    find_bands,
+    make_errors,
+    make_tables,
+    set_color,
+)
 from chandelle.lightcurve.fitting.limits import (
     AT_REST_SIGMA,
     AT_REST_SIGMA_LATE,
@@ -28,6 +35,7 @@ from chandelle.lightcurve.fitting.limits import (
     SETTLING_ROUND,
     TWO_MINIMA_CHI2,
 )
+from chandelle.lightcurve.fitting.results import FitArrays
 from chandelle.physics.compiled.bands import ModelArrays
 from chandelle.physics.compiled.grid import Floats
 
@@ -116,111 +124,6 @@ def _begin(
 
 
 @compiled
-def fit_target(
-    model: ModelArrays,
-    bands: BandArrays,
-    epochs: EpochArrays,
-    targets: TargetArrays,
-    choices: FitChoices,
-    k: int,
-    out: FitArrays,
-    space: Space,
-) -> None:
-    """Fit target `k` and write its answer into `out`.
-
-    Each start gets a few steps without the covariance of the model; the one that explains most goes
-    on to the end, and is refitted with that covariance and the range of phases taken at the answer
-    before until the epochs stay and the answer rests. The series of the color law is made for
-    ``choices.c_series``, and made anew for ``choices.c_max`` where the answer is redder. Without a
-    start that holds a supernova x0 is zero.
-
-    All descents go through one call, so that it is compiled once.
-    """
-    first, z = epochs.first[k], targets.z[k]
-    n = epochs.first[k + 1] - first
-    n_band = find_bands(epochs, first, n, space)
-    params, gradient, hessian = out.params[k], out.gradient[k], out.hessian[k]
-    start, room = space.descent[26], space.descent[:7]
-    reach, made = min(choices.c_series, choices.c_max), -1.0
-    n_race, best, job = 0, 0, 0
-    with_model, at_rest = choices.model_cov, not choices.model_cov
-    while True:
-        if made != reach:
-            make_tables(model, bands, n_band, z, targets.mwebv[k], reach, choices.tolerance, space)
-            if made < 0.0:
-                n_race = find_starts(
-                    model, epochs, first, n, z, targets.low[k, 0], targets.high[k, 0], space
-                )
-                if n_race == 0:
-                    break
-                if n_race == 1:
-                    n_race = 0
-                if with_model:
-                    make_errors(model, bands, n_band, z, space)
-            made = reach
-        is_refit = job > n_race
-        n_used = _begin(epochs, first, n, z, choices, job, n_race, best, params, start, space)
-        if is_refit:
-            if not out.is_converged[k] or (at_rest and n_used < 0):
-                break
-            if job > n_race + MAX_ROUNDS:
-                at_rest = False
-                break
-            for p in range(N_PARAMS):
-                params[p] = start[p]
-            if 0 <= n_used < N_PARAMS:
-                break
-        n_column = set_weights(
-            model, epochs, first, n, n_band, z, params, with_model and is_refit, space
-        )
-        empty = empty_chi2(epochs, first, n, n_column, space)
-        chi2, edm, n_steps, is_converged, at_bound = descend(
-            model,
-            epochs,
-            first,
-            n,
-            n_band,
-            n_column,
-            z,
-            params,
-            targets.low[k],
-            targets.high[k],
-            targets.prior_mean[k],
-            targets.prior_ivar[k],
-            choices.is_free,
-            RACE_STEPS if job < n_race else MAX_STEPS,
-            gradient,
-            hessian,
-            space,
-        )
-        if job < n_race:
-            for p in range(N_PARAMS):
-                space.starts[job, p] = params[p]
-            space.depth[job] = chi2 - empty
-            if space.depth[job] < space.depth[best]:
-                best = job
-            job += 1
-            continue
-        out.chi2[k], out.chi2_empty[k], out.edm[k] = chi2, empty, edm
-        out.is_converged[k], out.at_bound[k] = is_converged, at_bound
-        out.n_steps[k] += n_steps
-        if is_refit:
-            out.n_rounds[k] += 1
-            limit = AT_REST_SIGMA if job < n_race + 2 * SETTLING_ROUND else AT_REST_SIGMA_LATE
-            is_still = distance_moved(params, start, hessian, room) < limit
-            at_rest = is_still or not with_model
-        elif abs(params[3]) > reach and reach < choices.c_max:
-            reach = choices.c_max
-            continue
-        else:
-            out.has_rival[k] = _has_rival(n_race, params[0], chi2 - empty, space)
-            for p in range(N_PARAMS):
-                start[p] = params[p]
-        job += 1
-    _finish(targets, k, first, n, n_race, at_rest, made, out, space)
-
-
-@compiled
 def _has_rival(n_race: int, t0: float, depth: float, space: Space) -> bool:
     """Whether a start ended elsewhere nearly as deep."""
     for s in range(n_race):
@@ -258,7 +161,7 @@ def _finish(
             out.chi2[k] -= targets.prior_ivar[k, p] * off * off
 
 
-@compiled
+@compiled_entry
 def fit_targets(
     model: ModelArrays,
     bands: BandArrays,
@@ -269,6 +172,125 @@ def fit_targets(
     out: FitArrays,
     space: Space,
 ) -> None:
-    """Fit the targets of the indices `chosen`, one after the other."""
+    """Fit the targets of the indices `chosen`, one after the other, and write into `out`.
+
+    Each start gets a few steps without the covariance of the model; the one that explains most goes
+    on to the end, and is refitted with that covariance and the range of phases taken at the answer
+    before until the epochs stay and the answer rests. The series of the color law is made for
+    ``choices.c_series``, and made anew for ``choices.c_max`` where the answer is redder. Without a
+    start that holds a supernova x0 is zero.
+
+    All descents go through one call, so that it is compiled once.
+    """
     for k in chosen:
-        fit_target(model, bands, epochs, targets, choices, k, out, space)
+        first, z = epochs.first[k], targets.z[k]
+        n = epochs.first[k + 1] - first
+        n_band = find_bands(epochs, first, n, space)
+        params, gradient, hessian = out.params[k], out.gradient[k], out.hessian[k]
+        start, room = space.descent[26], space.descent[:7]
+        reach, made = min(choices.c_series, choices.c_max), -1.0
+        n_race, best, job = np.int64(0), np.int64(0), np.int64(0)
+        with_model, at_rest = choices.model_cov, not choices.model_cov
+        while True:
+            if made != reach:
+                make_tables(
+                    model, bands, n_band, z, targets.mwebv[k], reach, choices.tolerance, space
+                )
+                if made < 0.0:
+                    n_race = find_starts(
+                        model, epochs, first, n, z, targets.low[k, 0], targets.high[k, 0], space
+                    )
+                    if n_race == 0:
+                        break
+                    if n_race == 1:
+                        n_race = 0
+                    if with_model:
+                        make_errors(model, bands, n_band, z, space)
+                made = reach
+            is_refit = job > n_race
+            n_used = _begin(epochs, first, n, z, choices, job, n_race, best, params, start, space)
+            if is_refit:
+                if not out.is_converged[k] or (at_rest and n_used < 0):
+                    break
+                if job > n_race + MAX_ROUNDS:
+                    at_rest = False
+                    break
+                for p in range(N_PARAMS):
+                    params[p] = start[p]
+                if 0 <= n_used < N_PARAMS:
+                    break
+            n_column = set_weights(
+                model, epochs, first, n, n_band, z, params, with_model and is_refit, space
+            )
+            empty = empty_chi2(epochs, first, n, n_column, space)
+            chi2, edm, n_steps, is_converged, at_bound = descend(
+                model,
+                epochs,
+                first,
+                n,
+                n_band,
+                n_column,
+                z,
+                params,
+                targets.low[k],
+                targets.high[k],
+                targets.prior_mean[k],
+                targets.prior_ivar[k],
+                choices.is_free,
+                RACE_STEPS if job < n_race else MAX_STEPS,
+                gradient,
+                hessian,
+                space,
+            )
+            if job < n_race:
+                for p in range(N_PARAMS):
+                    space.starts[job, p] = params[p]
+                space.depth[job] = chi2 - empty
+                if space.depth[job] < space.depth[best]:
+                    best = job
+                job += 1
+                continue
+            out.chi2[k], out.chi2_empty[k], out.edm[k] = chi2, empty, edm
+            out.is_converged[k], out.at_bound[k] = is_converged, at_bound
+            out.n_steps[k] += n_steps
+            if is_refit:
+                out.n_rounds[k] += 1
+                limit = AT_REST_SIGMA if job < n_race + 2 * SETTLING_ROUND else AT_REST_SIGMA_LATE
+                is_still = distance_moved(params, start, hessian, room) < limit
+                at_rest = is_still or not with_model
+            elif abs(params[3]) > reach and reach < choices.c_max:
+                reach = choices.c_max
+                continue
+            else:
+                out.has_rival[k] = _has_rival(n_race, params[0], chi2 - empty, space)
+                for p in range(N_PARAMS):
+                    start[p] = params[p]
+            job += 1
+        _finish(targets, k, first, n, n_race, at_rest, made, out, space)
+
+
+@compiled_entry
+def flux_targets(
+    model: ModelArrays,
+    bands: BandArrays,
+    epochs: EpochArrays,
+    targets: TargetArrays,
+    tolerance: float,
+    params: Floats,
+    out: Floats,
+    space: Space,
+) -> None:
+    """Write the model flux of every epoch at the parameters of its target into `out`."""
+    for k in range(len(targets.z)):
+        first, z = epochs.first[k], targets.z[k]
+        n = epochs.first[k + 1] - first
+        n_band = find_bands(epochs, first, n, space)
+        reach = abs(params[k, 3])
+        make_tables(model, bands, n_band, z, targets.mwebv[k], reach, tolerance, space)
+        for i in range(n):
+            space.used[i] = True
+        set_color(len(model.phase), n_band, params[k, 3], space)
+        fill_basis(model, epochs, first, n, z, params[k, 0], space)
+        for i in range(n):
+            pair = space.basis[i, 0] + params[k, 2] * space.basis[i, 1]
+            out[first + i] = params[k, 1] * pair

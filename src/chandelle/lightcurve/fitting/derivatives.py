@@ -1,0 +1,213 @@
+r"""How an answer moves with calibration, by the implicit function theorem.
+
+The answer :math:`\hat\theta` makes :math:`g(\theta, u) = \partial_\theta \tfrac12 \chi^2` zero, so
+
+.. math:: d\hat\theta/du = -(dg/d\theta)^{-1}\, \partial g/\partial u
+
+With a model covariance g holds it fixed, but the refits carry it along: then the derivatives of g
+by :math:`\theta` and u include those of the covariance.
+"""
+
+from dataclasses import dataclass
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from numpy.typing import NDArray
+
+from chandelle.core.units import LN10_OVER_2P5
+from chandelle.lightcurve.fitting.basis import tables_of
+from chandelle.lightcurve.fitting.batch import make_batches
+from chandelle.lightcurve.fitting.chi2 import Epochs, model_flux, weights_of
+from chandelle.lightcurve.fitting.kernels import Light, errors_of_bands, model_errors
+from chandelle.lightcurve.fitting.lanes import batch_epochs, batch_light, masked
+from chandelle.lightcurve.fitting.problem import FitProblem
+from chandelle.physics.salt import SaltModel
+from chandelle.physics.salt_bands import BandTable
+from chandelle.physics.salt_covariance import BandCurve
+
+POSITION_MARK = "@"
+"""What stands between the name of a passband and the place on the focal plane it is for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AnswerDerivatives:
+    """Derivatives of (t0, x0, x1, c).
+
+    Attributes
+    ----------
+    bands : tuple of str
+        Names of the bands; passbands of one name at several positions move together.
+    by_zp : NDArray, shape (sn, band, 4), 1/mag
+        By the zero point of a band: fluxes and errors change by -0.92 of themselves per mag.
+    by_wave : NDArray, shape (sn, band, 4), 1/angstrom
+        By a shift of a passband to the red at fixed AB fluxes.
+    by_mode : NDArray, shape (sn, mode, 4)
+        By the calibration modes of the light curves.
+    """
+
+    bands: tuple[str, ...]
+    by_zp: NDArray[np.float64]
+    by_wave: NDArray[np.float64]
+    by_mode: NDArray[np.float64]
+
+
+class Nudges(eqx.Module):
+    """Small changes of the calibration of one supernova: zero points, shifts, modes."""
+
+    zp: Float[Array, "*lane band"]
+    wave: Float[Array, "*lane band"]
+    mode: Float[Array, "*lane mode"]
+
+
+def answer_derivatives(
+    problem: FitProblem,
+    params: NDArray[np.float64],
+    used: NDArray[np.bool_],
+    modes: NDArray[np.float64],
+) -> AnswerDerivatives:
+    """Derivatives of all answers.
+
+    Parameters
+    ----------
+    problem : FitProblem
+        What was fitted: t0, x0, x1 and c.
+    params : NDArray, shape (sn, 4)
+        The answers.
+    used : NDArray, shape (obs,)
+        The epochs in the fits.
+    modes : NDArray, shape (obs, mode), nJy
+        Derivatives of the fluxes by the modes.
+
+    Returns
+    -------
+    AnswerDerivatives
+        NaN where the answer is.
+    """
+    names = [band.name.split(POSITION_MARK)[0] for band in problem.bands.passbands]
+    groups, group_of = np.unique(names, return_inverse=True)
+    n, n_group, n_mode = len(problem), len(groups), modes.shape[1]
+    by_band = np.zeros((2, n, n_group, 4))
+    by_mode = np.zeros((n, n_mode, 4))
+    curve = problem.bands.curve if problem.settings.model_cov else None
+    for batch in make_batches(problem.epochs):
+        is_epoch = batch.row >= 0
+        lane_used = is_epoch & used[batch.row]
+        lane_modes = np.where(is_epoch[..., None], modes[batch.row], 0.0)
+        found = lane_derivatives(
+            problem.model,
+            batch_light(problem, batch, wide=True),
+            curve,
+            problem.bands.lengths,
+            masked(batch_epochs(problem, batch), lane_used),
+            jnp.asarray(lane_modes),
+            jnp.asarray(params[batch.target]),
+        )
+        real = slice(0, batch.n_real)
+        rows = batch.target[real]
+        by_mode[rows] = np.asarray(found.mode)[real]
+        # Passbands that only pad a lane have no epochs, hence no derivative.
+        where = (rows[:, None], group_of[batch.passband[real]])
+        np.add.at(by_band[0], where, np.asarray(found.zp)[real])
+        np.add.at(by_band[1], where, np.asarray(found.wave)[real])
+    return AnswerDerivatives(
+        bands=tuple(groups.tolist()), by_zp=by_band[0], by_wave=by_band[1], by_mode=by_mode
+    )
+
+
+class _Slopes(eqx.Module):
+    """Derivatives of the answers of the lanes."""
+
+    zp: Float[Array, "lane band 4"]
+    wave: Float[Array, "lane band 4"]
+    mode: Float[Array, "lane mode 4"]
+
+
+@eqx.filter_jit
+def lane_derivatives(
+    model: SaltModel,
+    light: Light,
+    curve: BandCurve | None,
+    lengths: tuple[int, int],
+    epochs: Epochs,
+    modes: Float[Array, "lane obs mode"],
+    params: Float[Array, "lane 4"],
+) -> _Slopes:
+    """Derivatives of the answers of a batch, one lane after the other."""
+
+    def one(args: tuple[Array, Array, Array, Epochs, Array, Array]) -> _Slopes:
+        passband, z, mwebv, epochs, modes, params = args
+        lane = eqx.tree_at(
+            lambda part: (part.passband, part.z, part.mwebv), light, (passband, z, mwebv)
+        )
+        n_band = len(passband)
+        none = Nudges(jnp.zeros(n_band), jnp.zeros(n_band), jnp.zeros(modes.shape[1]))
+        flux = _nudged_flux(model, lane, epochs)
+        bands = None
+        if curve is not None:
+            bands = errors_of_bands(model, curve, lengths, passband, z)
+
+        def gradient(theta: Array, nudges: Nudges) -> Array:
+            errors = None
+            if bands is not None:
+                at = flux(theta, nudges)
+                errors = model_errors(model, bands, epochs, theta, at)
+            weights = weights_of(epochs, errors)
+            data = epochs.flux + modes @ nudges.mode
+
+            def half(t: Array) -> Array:
+                residual = data - flux(t, nudges)
+                prior = jnp.sum(epochs.prior_ivar * (t - epochs.prior_mean) ** 2)
+                return 0.5 * (residual @ weights(residual[:, None])[:, 0] + prior)
+
+            return jax.grad(half)(theta)
+
+        by_theta, by_nudges = jax.jacfwd(gradient, argnums=(0, 1))(params, none)
+        size = jnp.sqrt(jnp.abs(jnp.diagonal(by_theta)))
+        size = jnp.where(size > 0, size, 1.0)
+        scaled = by_theta / (size[:, None] * size[None, :])
+
+        def solved(right: Array) -> Array:
+            return -(jnp.linalg.solve(scaled, right / size[:, None]) / size[:, None]).T
+
+        return _Slopes(*(solved(part) for part in (by_nudges.zp, by_nudges.wave, by_nudges.mode)))
+
+    args = (light.passband, light.z, light.mwebv, epochs, modes, params)
+    return jax.lax.map(one, args)
+
+
+def _nudged_flux(model: SaltModel, light: Light, epochs: Epochs):
+    """Model flux under nudges of zero points and passbands, right to first order at none.
+
+    Raising a zero point divides fluxes and errors alike, which is the same as a brighter model.
+    """
+    wave, weight = light.wave[light.passband], light.weight[light.passband]
+
+    def tables_at(shift: Array) -> BandTable:
+        moved = wave + shift
+        reference = jnp.sum(weight / wave**2, axis=1) / jnp.sum(weight / wave / moved, axis=1)
+        return tables_of(
+            model.surfaces,
+            moved,
+            weight * (moved / wave) * reference[:, None],
+            z=light.z,
+            mwebv=light.mwebv,
+            r_v=light.r_v,
+            dust=light.dust,
+            terms=light.terms,
+        )
+
+    table, slope = jax.jvp(tables_at, (jnp.zeros(()),), (jnp.ones(()),))
+    member = (epochs.band[:, None] == jnp.arange(len(light.passband))[None, :]).astype(wave.dtype)
+
+    def flux(params: Array, nudges: Nudges) -> Array:
+        def at(table: BandTable) -> Array:
+            return model_flux(params, surfaces=model.surfaces, table=table, epochs=epochs)
+
+        plain, moved = jax.jvp(at, (table,), (slope,))
+        brighter = jnp.exp(LN10_OVER_2P5 * (member @ nudges.zp))
+        return brighter * (plain + (member @ nudges.wave) * moved)
+
+    return flux

@@ -1,0 +1,123 @@
+"""What an engine is given: supernovae that can be fitted, as arrays, and how to fit them."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chandelle.lightcurve.fitting.bands import BandSet
+from chandelle.lightcurve.fitting.batch import FlatEpochs
+from chandelle.lightcurve.fitting.constraints import Constraints
+from chandelle.lightcurve.fitting.prepare import Prepared
+from chandelle.physics.dust import DustLaw
+from chandelle.physics.salt import SaltModel
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitSettings:
+    """What the engines need to know, as plain values."""
+
+    model_cov: bool
+    dust: DustLaw
+    r_v: float
+    phase_range: tuple[float, float] | None
+    c_max: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FitProblem:
+    """Supernovae to fit, numbered from 0 in the order of the targets.
+
+    Attributes
+    ----------
+    model : SaltModel
+        The model.
+    bands : BandSet
+        All passbands.
+    epochs : FlatEpochs
+        Their epochs, `target` in this numbering.
+    first : NDArray, shape (sn + 1,)
+        Supernova k has the epochs ``first[k]`` to ``first[k + 1]``.
+    z, mwebv : NDArray, shape (sn,)
+        Redshift and Milky Way E(B-V).
+    constraints : Constraints
+        Bounds and priors, t0 such that model and data overlap.
+    settings : FitSettings
+        Choices.
+    terms, terms_wide : int
+        Taylor terms of the color law up to `prepare.C_SERIES` and up to the bound of c.
+    """
+
+    model: SaltModel
+    bands: BandSet
+    epochs: FlatEpochs
+    first: NDArray[np.int64]
+    z: FloatArray
+    mwebv: FloatArray
+    constraints: Constraints
+    settings: FitSettings
+    terms: int
+    terms_wide: int
+
+    def __len__(self) -> int:
+        return len(self.z)
+
+
+def problem_of(
+    ready: Prepared, model: SaltModel, *, constraints: Constraints, settings: FitSettings
+) -> tuple[FitProblem, NDArray[np.int64]] | None:
+    """Number the supernovae that can be fitted.
+
+    Parameters
+    ----------
+    ready : Prepared
+        Epochs of all targets.
+    model : SaltModel
+        The model.
+    constraints : Constraints
+        Of all targets.
+    settings : FitSettings
+        Choices.
+
+    Returns
+    -------
+    tuple of FitProblem and NDArray, or None
+        The problem, and the row of the target of each of its supernovae; None if there are none.
+    """
+    rows, counts = np.unique(ready.epochs.target, return_counts=True)
+    if ready.bands is None or not len(rows):
+        return None
+    local = np.repeat(np.arange(len(rows)), counts)
+    epochs = replace(ready.epochs, target=local)
+    first = np.concatenate([[0], np.cumsum(counts)])
+    z = ready.z[rows]
+    problem = FitProblem(
+        model=model,
+        bands=ready.bands,
+        epochs=epochs,
+        first=first,
+        z=z,
+        mwebv=ready.mwebv[rows],
+        constraints=_close_t0(constraints.take(rows), model, epochs.mjd, first, z),
+        settings=settings,
+        terms=ready.terms,
+        terms_wide=ready.terms_wide,
+    )
+    return problem, rows
+
+
+def _close_t0(
+    constraints: Constraints,
+    model: SaltModel,
+    mjd: FloatArray,
+    first: NDArray[np.int64],
+    z: FloatArray,
+) -> Constraints:
+    """Bound t0 so that the phases of the model and the epochs overlap."""
+    start, stop = np.asarray(model.surfaces.phase)[[0, -1]]
+    low, high = constraints.low.copy(), constraints.high.copy()
+    low[:, 0] = np.maximum(low[:, 0], mjd[first[:-1]] - stop * (1 + z))
+    high[:, 0] = np.minimum(high[:, 0], mjd[first[1:] - 1] - start * (1 + z))
+    return replace(constraints, low=low, high=high)

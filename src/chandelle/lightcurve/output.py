@@ -1,0 +1,200 @@
+"""From the answers of an engine to the table of fits."""
+
+import logging
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import chi2 as chi2_distribution
+
+from chandelle.core.flags import Flag
+from chandelle.core.units import LN10_OVER_2P5
+from chandelle.lightcurve.fitting.answers import covariance_of
+from chandelle.lightcurve.fitting.constraints import SALT_NAMES
+from chandelle.lightcurve.fitting.prepare import N_PARAMS, Prepared
+from chandelle.lightcurve.fitting.problem import FitProblem
+from chandelle.lightcurve.fitting.results import FitArrays
+from chandelle.products.lightcurves import LightCurves
+from chandelle.products.saltfits import SaltFits
+from chandelle.products.schema import table_from_columns
+
+_log = logging.getLogger(__name__)
+
+_CHI2_IMPROBABLE = 1e-6
+_TRAVELING = ("survey", "z_hel", "z_hd", "z_err", "mwebv", "host_logmass", "host_logmass_err")
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Columns:
+    """Answers of all targets while they are gathered; NaN where there is none.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The parameters.
+    params, cov : NDArray, shape (target, param) and (target, param, param)
+        Answers and their covariance.
+    chi2, ndof, status, flags : NDArray, shape (target,)
+        As in `SaltFits`.
+    traveling : dict of NDArray
+        What the targets say and the fits pass on.
+    derivatives : dict of NDArray, derivative_bands : tuple of str
+        Where they were asked.
+    used : NDArray, shape (obs,)
+        Rows of the light curves that were fitted.
+    """
+
+    names: tuple[str, ...]
+    params: NDArray[np.float64]
+    cov: NDArray[np.float64]
+    chi2: NDArray[np.float64]
+    ndof: NDArray[np.int64]
+    status: NDArray
+    flags: NDArray[np.int64]
+    traveling: dict[str, Any]
+    derivatives: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    derivative_bands: tuple[str, ...] = ()
+
+
+def blank_columns(lcs: LightCurves, ready: Prepared, *, names: tuple[str, ...]) -> Columns:
+    """Make the columns of a fit before any answer: NaN, and what the targets say.
+
+    Parameters
+    ----------
+    lcs : LightCurves
+        With their targets.
+    ready : Prepared
+        What is to be fitted of them.
+    names : tuple of str
+        The parameters.
+
+    Returns
+    -------
+    Columns
+        One row a target.
+    """
+    targets = lcs.targets
+    n, n_param = len(targets), len(names)
+    flags = np.where(ready.band_dropped, int(Flag.BAND_DROPPED), 0)
+    touched = np.isin(targets["sn"].astype(str), lcs.rejected["sn"].to_pylist())
+    flags |= np.where(touched | ready.points_rejected, int(Flag.POINTS_REJECTED), 0)
+    traveling: dict[str, Any] = {"sn": targets["sn"], "z": ready.z.copy()}
+    traveling |= {name: targets[name] for name in _TRAVELING}
+    z_hd = traveling["z_hd"]
+    traveling["z_hd"] = np.where(np.isfinite(z_hd), z_hd, targets["z_cmb"])
+    counts = np.bincount(ready.epochs.target, minlength=n)
+    return Columns(
+        names=names,
+        params=np.full((n, n_param), np.nan),
+        cov=np.full((n, n_param, n_param), np.nan),
+        chi2=np.full(n, np.nan),
+        ndof=np.where(counts > 0, counts - n_param, 0),
+        status=ready.status.astype("U24"),
+        flags=flags.astype(np.int64),
+        traveling=traveling,
+    )
+
+
+def fill_columns(
+    columns: Columns,
+    problem: FitProblem,
+    rows: NDArray[np.int64],
+    result: FitArrays,
+    *,
+    min_detection: float,
+) -> None:
+    """Write the answers into the columns, with their status and flags.
+
+    Parameters
+    ----------
+    columns : Columns
+        Changed.
+    problem : FitProblem
+        What was fitted.
+    rows : NDArray, shape (sn,)
+        Row of the target of each supernova of the problem.
+    result : FitArrays
+        The answers.
+    min_detection : float
+        Least significance of a supernova.
+    """
+    params, n_param = result.params, len(columns.names)
+    cov = covariance_of(result.hessian)
+    n_used = np.add.reduceat(result.used.astype(np.int64), problem.first[:-1])
+    gain = result.chi2_empty - result.chi2
+    status = np.select(
+        [
+            n_used < N_PARAMS,
+            ~(params[:, 1] > 0) | ~(gain >= min_detection**2),
+            ~np.isfinite(cov).all(axis=(1, 2)),
+            ~result.is_converged | ~result.is_at_rest,
+        ],
+        ["underconstrained", "no_detection", "singular_covariance", "not_converged"],
+        default="ok",
+    )
+    is_ok = status == "ok"
+    columns.status[rows] = status
+    columns.ndof[rows] = n_used - n_param
+    columns.params[rows[is_ok]] = params[is_ok]
+    columns.cov[rows[is_ok]] = cov[is_ok]
+    columns.chi2[rows[is_ok]] = result.chi2[is_ok]
+    tail = chi2_distribution.sf(result.chi2, np.maximum(n_used - n_param, 1))
+    flags = np.where(is_ok & (tail < _CHI2_IMPROBABLE), int(Flag.CHI2_BAD), 0)
+    flags |= np.where(is_ok & result.at_bound, int(Flag.AT_BOUND), 0)
+    flags |= np.where(is_ok & result.has_rival, int(Flag.TWO_MINIMA), 0)
+    flags |= np.where(status == "no_detection", int(Flag.UPPER_LIMIT), 0)
+    columns.flags[rows] |= flags
+
+
+def product_of(
+    columns: Columns, lcs: LightCurves, settings: dict[str, Any], *, mb_offset: float
+) -> SaltFits:
+    """Make the product of the columns, and say in the log how many fits ended how.
+
+    Parameters
+    ----------
+    columns : Columns
+        Filled.
+    lcs : LightCurves
+        Give origin and provenance.
+    settings : dict
+        Of the fit, for the record.
+    mb_offset : float, mag
+        Peak magnitude of the model for x0 = 1.
+
+    Returns
+    -------
+    SaltFits
+        One row a target.
+    """
+    out: dict[str, Any] = dict(columns.traveling)
+    params, cov, names = columns.params, columns.cov, columns.names
+    for i, name in enumerate(names):
+        out[name] = params[:, i]
+        # z_err is that of the target; the fitted one has a name of its own.
+        out["z_fit_err" if name == "z" else f"{name}_err"] = np.sqrt(cov[:, i, i])
+        for j in range(i):
+            out[f"cov_{names[j]}_{name}"] = cov[:, j, i]
+    rate = -1.0 / (LN10_OVER_2P5 * out["x0"])
+    out["mb"] = mb_offset - 2.5 * np.log10(out["x0"])
+    out["mb_err"] = np.abs(rate) * out["x0_err"]
+    for name in (*SALT_NAMES[2:], *names[4:]):
+        out[f"cov_mb_{name}"] = rate * out[f"cov_x0_{name}"]
+    if "z" in names:
+        out["z"] = np.where(np.isfinite(out["z"]), out["z"], columns.traveling["z"])
+    out |= {"chi2": columns.chi2, "ndof": columns.ndof}
+    out |= {"status": columns.status, "flags": columns.flags, **columns.derivatives}
+    counts = dict(Counter(columns.status.tolist()))
+    others = ", ".join(f"{n} {name}" for name, n in sorted(counts.items()) if name != "ok")
+    line = f"{len(params)} targets, {counts.get('ok', 0)} fitted" + (
+        f", {others}" if others else ""
+    )
+    _log.info(line, extra={"counts": counts})
+    meta = lcs.meta.with_provenance(
+        model=settings["model"], mb_offset=mb_offset, fit=settings, status=counts
+    )
+    if columns.derivatives:
+        meta = meta.with_provenance(derivative_bands=list(columns.derivative_bands))
+    return SaltFits(table=table_from_columns(out), meta=meta)
