@@ -15,17 +15,11 @@ from astropy.table import Table
 from chandelle.core.errors import InputError
 from chandelle.core.flags import Flag
 from chandelle.core.units import ZP_NJY, nanojansky_from_zp
-from chandelle.instrument.kcor import read_kcor
 from chandelle.instrument.passbands import list_passbands, load_passband
-from chandelle.lightcurve.ingest.snana import (
-    ZP_FLUXCAL,
-    VpecSign,
-    is_snana_text,
-    read_snana_texts,
-    rows_from_snana,
-    targets_from_snana,
-)
-from chandelle.lightcurve.ingest.tables import Rows, find_columns, load_file, refuse_unsafe, rows_of
+from chandelle.lightcurve.ingest.raw import RawLightCurves, with_lost
+from chandelle.lightcurve.ingest.releases import read_release
+from chandelle.lightcurve.ingest.snana import VpecSign, WhichFiles
+from chandelle.lightcurve.ingest.tables import Rows, find_columns, load_file, rows_of
 from chandelle.lightcurve.ingest.target_tables import (
     TARGET_ALIASES,
     names_of,
@@ -41,7 +35,16 @@ from chandelle.products.targets import Targets
 
 _log = logging.getLogger(__name__)
 
-Source = str | Path | pd.DataFrame | Table | pa.Table | LightCurves | Sequence[str | Path]
+Source = (
+    str
+    | Path
+    | pd.DataFrame
+    | Table
+    | pa.Table
+    | LightCurves
+    | RawLightCurves
+    | Sequence[str | Path]
+)
 """What light curves are read from."""
 
 
@@ -60,6 +63,7 @@ def read_lightcurves(
     targets: Targets | str | Path | pd.DataFrame | Table | None = None,
     kcor: str | Path | None = None,
     snana_vpec: VpecSign = "velocity",
+    snana_files: WhichFiles = "listed",
     passbands: Mapping[str, Passband] | None = None,
     origin: Origin | None = None,
     strict: bool = False,
@@ -74,12 +78,13 @@ def read_lightcurves(
     source : path, paths, DataFrame, Table, arrow table or LightCurves
         A folder that `LightCurves.write` wrote; a Parquet, CSV or ECSV file; a flat DataFrame or
         one with the (target, observation) index; an astropy Table or QTable (fluxes with units are
-        converted); SNANA text as files, folder or tar archive.
+        converted); SNANA text as files, folder or tar archive, SNANA FITS pairs (HEAD, PHOT); ZTF
+        alert packets; light curves of the Bright Transient Survey; the folder of the ZTF DR2.
     targets : Targets, path, DataFrame or Table, optional
         Name, redshift, mwebv ... of each supernova. Its order is kept, a target without epochs
         stays, and epochs of others are refused. Without it the table's own columns or meta serve.
     kcor : path, optional
-        SNANA calibration file of the passbands and zero points; needed for SNANA text.
+        SNANA calibration file of the passbands and zero points; needed for SNANA.
     snana_vpec : {"velocity", "correction"}
         Sign of VPEC in SNANA headers: the velocity, positive when receding (today), or what is to
         be added (files of 2018 and before, Foundation DR1 for one).
@@ -113,26 +118,20 @@ def read_lightcurves(
     """
     if isinstance(source, LightCurves) or _is_product_folder(source):
         return _ready(source, targets=targets, passbands=passbands, origin=origin)
-    if _is_snana(source):
-        read = _read_snana(source, kcor=kcor, vpec=snana_vpec)
+    raw = read_release(source, targets=targets, kcor=kcor, vpec=snana_vpec, files=snana_files)
+    if raw is not None:
+        read = _Read(rows=raw.rows, targets=raw.targets, passbands=raw.passbands)
     else:
         read = _read_table(source)
-    if targets is not None:
-        read = replace(read, targets=targets_from(targets))
+        if targets is not None:
+            read = replace(read, targets=targets_from(targets))
     read = replace(read, passbands={**read.passbands, **(passbands or {})})
-    return _checked(read, origin=origin, strict=strict)
+    lcs = _checked(read, origin=origin, strict=strict)
+    return lcs if raw is None else with_lost(lcs, raw.lost, strict=strict)
 
 
 def _is_product_folder(source: Any) -> bool:
     return isinstance(source, str | Path) and (Path(source) / "epochs.parquet").is_file()
-
-
-def _is_snana(source: Any) -> bool:
-    if isinstance(source, str | Path):
-        path = Path(source)
-        is_archive = path.name.lower().endswith((".tar.gz", ".tgz", ".tar"))
-        return path.is_dir() or (is_archive and path.is_file()) or is_snana_text(path)
-    return isinstance(source, Sequence)
 
 
 def _ready(
@@ -164,43 +163,6 @@ def _names(table: Any) -> list[str]:
     if isinstance(table, Table):
         return list(table.colnames)
     return list(table.column_names) if isinstance(table, pa.Table) else list(table.columns)
-
-
-def _read_snana(source: Any, *, kcor: str | Path | None, vpec: VpecSign) -> _Read:
-    if kcor is None:
-        raise InputError(
-            f"{source}: SNANA text needs its passbands and zero points; give kcor=, the survey's "
-            "calibration file (kcor_*.fits)"
-        )
-    for path in [source] if isinstance(source, str | Path) else source:
-        refuse_unsafe(Path(path))
-    texts, ignored = read_snana_texts(source)
-    calibration = read_kcor(kcor)
-    columns = rows_from_snana(texts)
-    columns["ignored"] = _in_list(columns, ignored)
-    letters, index = np.unique(columns["band"], return_inverse=True)
-    names = [calibration.name_of(str(letter)) or str(letter) for letter in letters]
-    offsets = [calibration.zero_points.get(name, 0.0) for name in names]
-    columns["band"] = np.array(names, dtype=str)[index]
-    columns["zp"] = ZP_FLUXCAL - np.array(offsets, dtype=float)[index]
-    rows = Rows(columns=columns, label=str(source))
-    return _Read(
-        rows=rows,
-        targets=targets_from_snana(texts, vpec=vpec),
-        passbands=dict(calibration.passbands),
-    )
-
-
-def _in_list(columns: Mapping[str, np.ndarray], ignored: list) -> np.ndarray:
-    """Epochs that the release's list rejects: same name and filter, MJD within 0.001 d."""
-    hit = np.zeros(len(columns["mjd"]), dtype=bool)
-    for sn, mjd, band in ignored:
-        hit |= (
-            (columns["sn"] == sn)
-            & (columns["band"] == band)
-            & (np.abs(columns["mjd"] - mjd) < 1.5e-3)
-        )
-    return hit
 
 
 def _checked(read: _Read, *, origin: Origin | None, strict: bool) -> LightCurves:
