@@ -260,9 +260,12 @@ def _table(path: Path, *, needed: Sequence[str]) -> tuple[str, dict[str, np.ndar
         with fits.open(path, memmap=False) as hdus:
             _refuse_bomb(path, hdus[0])
             if len(hdus) < 2 or not isinstance(hdus[1], fits.BinTableHDU):
-                raise InputError(f"{path}: expected a binary table in extension 1")
+                raise InputError(
+                    f"{path}: expected an SNANA FITS table in extension 1, found none; "
+                    "is the file whole?"
+                )
             _refuse_bomb(path, hdus[1])
-            survey = str(hdus[0].header.get("SURVEY", "")).strip()
+            survey = str(hdus[0].header.get("SURVEY", "")).split("(")[0].strip()
             data: Any = hdus[1].data
             columns = {name: _plain(data[name]) for name in data.names}
     except (OSError, EOFError, zlib.error, TypeError, KeyError, VerifyError) as error:
