@@ -99,7 +99,7 @@ def measure(directory: str, model: str) -> None:
 def compare_fits(fits: pd.DataFrame, targets: pd.DataFrame) -> None:
     """Print our parameters minus those that the release gives."""
     targets = targets.set_index("sn")
-    ok = fits[fits["status"] == "ok"].set_index("sn")
+    ok = fits[fits["status"] == "ok"]
     for name in ("t0", "x1", "c"):
         if f"dr2_{name}" in targets:
             difference = ok[name] - targets.loc[ok.index, f"dr2_{name}"]
@@ -132,7 +132,8 @@ def show(found: dict[str, tuple[float, float]], law: str, title: str) -> None:
     print(f"-- {title}")
     for name, (value, error) in PUBLISHED[law].items():
         ours, ours_err = found[name]
-        print(f"{name:12s} {ours:+.3f} +- {ours_err:.3f}   {value:+.3f} +- {error:.3f}")
+        theirs = f"{value:+.3f}" + (f" +- {error:.3f}" if np.isfinite(error) else "")
+        print(f"{name:12s} {ours:+.3f} +- {ours_err:.3f}   {theirs}")
 
 
 if __name__ == "__main__":

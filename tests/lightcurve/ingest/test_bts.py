@@ -84,7 +84,7 @@ def test_a_file_that_cannot_be_read_costs_only_its_epochs(folder, caplog):
 
 def test_another_table_is_refused(tmp_path):
     (tmp_path / "a.csv").write_text("name,z\nx,0.1\n")
-    with pytest.raises(InputError, match="missing column ZTFID, redshift; expected the table of"):
+    with pytest.raises(InputError, match="missing column ZTFID, redshift; found name, z"):
         bts_targets(tmp_path / "a.csv")
     (tmp_path / "b.csv").write_text(TABLE.replace("08:29:47.59", "eight"))
     with pytest.raises(InputError, match="expected positions like"):

@@ -11,6 +11,7 @@ from chandelle.core.errors import InputError
 from chandelle.core.units import LN10_OVER_2P5, ZP_NJY, nanojansky_from_zp
 from chandelle.lightcurve.ingest.avro import read_avro
 from chandelle.lightcurve.ingest.bounded import archive_files, is_archive, read_bounded
+from chandelle.lightcurve.ingest.csvtable import numbers
 from chandelle.lightcurve.ingest.raw import RawLightCurves, lost_rows, unreadable
 from chandelle.lightcurve.ingest.tables import Rows
 from chandelle.products.product import Meta
@@ -77,7 +78,7 @@ def raw_alerts(source: str | Path | Sequence[str | Path]) -> RawLightCurves:
     reasons = _reasons(points)
     good = reasons == ""
     return RawLightCurves(
-        rows=Rows(columns=_columns(points[good]), label=str(source)),
+        rows=Rows(columns=_columns(points.loc[good]), label=str(source)),
         targets=_targets(points),
         lost=lost + lost_rows(points["sn"].to_numpy(dtype=str), reasons),
     )
@@ -124,7 +125,7 @@ def _points(packet: Mapping[str, Any], *, file: str) -> dict[str, list]:
 def _reasons(points: pd.DataFrame) -> np.ndarray:
     """Make the columns numbers, in place, and say why a measurement is left out."""
     for name in _NUMBERS:
-        points[name] = pd.to_numeric(points[name], errors="coerce").astype(float)
+        points[name] = numbers(points, name)
     points["sign"] = points["isdiffpos"].astype(str).str.lower().map(_SIGNS).astype(float)
     is_forced = points["is_forced"].to_numpy(dtype=bool)
     flux = points["forcediffimflux"].to_numpy()
@@ -160,11 +161,11 @@ def _columns(points: pd.DataFrame) -> dict[str, np.ndarray]:
     detected = points["sign"].to_numpy() * size
     detected_err = size * points["sigmapsf"].to_numpy() * LN10_OVER_2P5
     zp = np.where(forced, points["magzpsci"].to_numpy(), ZP_NJY)
-    fid = pd.to_numeric(points["fid"], errors="coerce")
+    fids = points["fid"].tolist()
     return {
         "sn": points["sn"].to_numpy(dtype=str),
         "mjd": points["jd"].to_numpy() - _JD_OF_MJD_0,
-        "band": fid.map(BANDS).fillna("fid " + points["fid"].astype(str)).to_numpy(dtype=str),
+        "band": np.array([BANDS.get(fid, f"fid {fid}") for fid in fids], dtype=str),
         "flux": np.where(forced, points["forcediffimflux"].to_numpy(), detected),
         "flux_err": np.where(forced, points["forcediffimfluxunc"].to_numpy(), detected_err),
         "zp": zp,
@@ -175,12 +176,12 @@ def _columns(points: pd.DataFrame) -> dict[str, np.ndarray]:
 def _targets(points: pd.DataFrame) -> Targets:
     """Objects at the median position of their detections."""
     by_name = points.groupby("sn", sort=False)
-    position = by_name[["ra", "dec"]].median()
-    names = position.index.to_numpy(dtype=str)
+    position = {name: by_name[name].median() for name in ("ra", "dec")}
+    names = np.asarray(position["ra"].index, dtype=str)
     columns: dict[str, Sequence | np.ndarray] = {
         "sn": names,
-        "ra": position["ra"].to_numpy(),
-        "dec": position["dec"].to_numpy(),
+        "ra": np.asarray(position["ra"], dtype=float),
+        "dec": np.asarray(position["dec"], dtype=float),
         "z_hel": np.full(len(names), np.nan),
         "survey": np.full(len(names), "ZTF"),
     }

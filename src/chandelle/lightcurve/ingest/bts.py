@@ -2,9 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from io import BytesIO
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -15,6 +13,7 @@ from astropy.coordinates import Angle
 from chandelle.core.errors import InputError
 from chandelle.core.units import LN10_OVER_2P5, ZP_NJY, nanojansky_from_zp
 from chandelle.lightcurve.ingest.bounded import archive_files, is_archive, read_bounded
+from chandelle.lightcurve.ingest.csvtable import numbers, parse_csv, require, words
 from chandelle.lightcurve.ingest.frames import cmb_redshift
 from chandelle.lightcurve.ingest.raw import RawLightCurves, unreadable
 from chandelle.lightcurve.ingest.tables import Rows
@@ -27,11 +26,12 @@ _log = logging.getLogger(__name__)
 
 COLUMNS = ("time", "mag", "magerr", "band")
 """Header of a light-curve file."""
+_NEEDED = ("ZTFID", "redshift")
 BANDS = {"g": "ztfg", "r": "ztfr", "R": "ztfr", "i": "ztfi"}
 """Passband of each letter."""
 A_V_PER_EBV = 2.742 / 0.86
 """A_V of the table over E(B-V): both are of the map of SFD, 2.742 and 0.86 times its E(B-V)
-(Schlafly & Finkbeiner 2011, Landolt V at R_V = 3.1, as NED lists A_V)."""
+(Schlafly & Finkbeiner 2011, Landolt V at R_V = 3.1)."""
 _SUFFIX = ".csv"
 _HEAD = 1000
 _PEAK_JD_0 = 2_458_000.0
@@ -122,19 +122,9 @@ def _files(source: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _light_curve(content: bytes, *, file: str) -> pd.DataFrame:
-    try:
-        frame = pd.read_csv(BytesIO(content), dtype={"band": str})
-    except (ValueError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: expected CSV, {error}") from error
-    missing = [name for name in COLUMNS if name not in frame]
-    if missing:
-        raise InputError(
-            f"{file}: missing column {', '.join(missing)}; found {', '.join(map(str, frame))}"
-        )
-    numbers = {
-        name: pd.to_numeric(frame[name], errors="coerce").astype(float) for name in COLUMNS[:3]
-    }
-    return pd.DataFrame({**numbers, "band": frame["band"].fillna("").astype(str)})
+    frame = parse_csv(content, file=file, needed=COLUMNS, dtype={"band": str})
+    columns = {name: numbers(frame, name) for name in COLUMNS[:3]}
+    return pd.DataFrame({**columns, "band": words(frame, "band")})
 
 
 def bts_targets(source: str | Path | pd.DataFrame) -> Targets:
@@ -157,42 +147,28 @@ def bts_targets(source: str | Path | pd.DataFrame) -> Targets:
         If it is not this table.
     """
     label = str(source) if isinstance(source, str | Path) else "targets"
-    frame = source
-    if isinstance(source, str | Path):
-        try:
-            frame = pd.read_csv(BytesIO(read_bounded(Path(source))), dtype=str)
-        except (ValueError, UnicodeDecodeError) as error:
-            raise InputError(f"{label}: expected the CSV table of the survey, {error}") from error
-    frame = cast(pd.DataFrame, frame)
-    missing = [name for name in ("ZTFID", "redshift") if name not in frame]
-    if missing:
-        raise InputError(
-            f"{label}: missing column {', '.join(missing)}; expected the table of the Bright "
-            f"Transient Survey, found {', '.join(map(str, frame))}"
-        )
-
-    def number(name: str) -> np.ndarray:
-        empty = pd.Series(np.nan, index=frame.index)
-        return pd.to_numeric(frame.get(name, empty), errors="coerce").to_numpy(dtype=float)
-
-    def text(name: str) -> np.ndarray:
-        return frame.get(name, pd.Series("", index=frame.index)).fillna("").to_numpy(dtype=str)
-
-    ra = _degrees(text("RA"), units.hourangle, label=label)
-    dec = _degrees(text("Dec"), units.deg, label=label)
+    if isinstance(source, pd.DataFrame):
+        frame = source
+        require(frame, _NEEDED, file=label)
+    else:
+        frame = parse_csv(read_bounded(Path(source)), file=label, needed=_NEEDED, dtype=str)
+    ra = _degrees(words(frame, "RA"), units.hourangle, label=label)
+    dec = _degrees(words(frame, "Dec"), units.deg, label=label)
     columns: dict[str, Sequence | np.ndarray] = {
-        "sn": text("ZTFID"),
+        "sn": words(frame, "ZTFID"),
         "ra": ra,
         "dec": dec,
-        "z_hel": number("redshift"),
-        "z_cmb": cmb_redshift(number("redshift"), ra, dec),
-        "mwebv": number("A_V") / A_V_PER_EBV,
-        "class": text("type"),
+        "z_hel": numbers(frame, "redshift"),
+        "z_cmb": cmb_redshift(numbers(frame, "redshift"), ra, dec),
+        "mwebv": numbers(frame, "A_V") / A_V_PER_EBV,
+        "class": words(frame, "type"),
         "survey": np.full(len(frame), "ZTF"),
-        "iau_name": text("IAUID"),
-        "peak_mjd": number("peakt") + _PEAK_JD_0 - _JD_OF_MJD_0,
-        "peak_mag": number("peakmag"),
-        "peak_band": np.array([BANDS.get(letter, "") for letter in text("peakfilt")], dtype=str),
+        "iau_name": words(frame, "IAUID"),
+        "peak_mjd": numbers(frame, "peakt") + _PEAK_JD_0 - _JD_OF_MJD_0,
+        "peak_mag": numbers(frame, "peakmag"),
+        "peak_band": np.array(
+            [BANDS.get(letter, "") for letter in words(frame, "peakfilt")], dtype=str
+        ),
     }
     return Targets(table=table_from_columns(columns), meta=Meta())
 

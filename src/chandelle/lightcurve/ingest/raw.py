@@ -25,7 +25,7 @@ class Lost(NamedTuple):
 
     sn: str
     reason: str
-    count: int
+    number: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +128,7 @@ def with_lost(lcs: LightCurves, lost: Sequence[Lost], *, strict: bool) -> LightC
         return lcs
     by_reason: Counter[str] = Counter()
     for item in lost:
-        by_reason[item.reason] += item.count
+        by_reason[item.reason] += item.number
     line = "left out by the reader: " + ", ".join(f"{n} {why}" for why, n in by_reason.items())
     source = lcs.meta.provenance.get("source", "light curves")
     if strict:

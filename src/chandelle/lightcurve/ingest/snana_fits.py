@@ -257,7 +257,8 @@ def _check_pointers(
 def _table(path: Path, *, needed: Sequence[str]) -> tuple[str, dict[str, np.ndarray]]:
     """Survey and columns of the first table of a file, text stripped of its blanks."""
     try:
-        with fits.open(path, memmap=False) as hdus:
+        with fits.open(path, memmap=False) as opened:
+            hdus: Any = opened
             _refuse_bomb(path, hdus[0])
             if len(hdus) < 2 or not isinstance(hdus[1], fits.BinTableHDU):
                 raise InputError(
