@@ -123,7 +123,9 @@ def _unit_vectors(ra: NDArray, dec: NDArray) -> NDArray[np.float64]:
 
 
 def _pairs_of_names(names: list[str]) -> set[tuple[int, int]]:
-    rows = pd.Series(range(len(names))).groupby(pd.Series(names, dtype=object)).indices
+    series = pd.Series(names, dtype=object)
+    twice = series[series.duplicated(keep=False)]
+    rows = {name: same.index.to_list() for name, same in twice.groupby(twice)}
     return {
         (int(a), int(b))
         for name, same in rows.items()

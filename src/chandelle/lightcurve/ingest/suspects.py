@@ -100,8 +100,9 @@ def _zp_outliers(epochs: Epochs) -> tuple[NDArray[np.bool_], str]:
         votes = values
         if epochs.exposure is not None:
             votes = pd.Series(values).groupby(epochs.exposure.codes[rows]).median().to_numpy()
-        middle = np.median(votes)
-        sigma = _MAD_TO_SIGMA * np.median(np.abs(votes - middle))
+        middle = float(np.median(votes))
+        # The scatter within exposures counts too.
+        sigma = max(_robust_sigma(votes, middle), _robust_sigma(values, middle))
         jump[rows] = values - middle
         limit[rows] = max(ZP_JUMP, _ZP_SIGMAS * sigma)
         if sigma > ZP_JUMP:
@@ -126,12 +127,19 @@ def _zp_outliers(epochs: Epochs) -> tuple[NDArray[np.bool_], str]:
     return mask, "; ".join(filter(None, [words, spread]))
 
 
+def _robust_sigma(values: NDArray[np.float64], middle: float) -> float:
+    return float(_MAD_TO_SIGMA * np.median(np.abs(values - middle)))
+
+
 def _wrong_signs(epochs: Epochs, group: NDArray[np.intp], n: int) -> tuple[NDArray[np.bool_], str]:
     """Fluxes against the sign their alert states, and light curves mostly seen as negative."""
     significance = epochs.flux / epochs.flux_err
     negative = np.bincount(group[significance < -_DETECTION], minlength=n)
     positive = np.bincount(group[significance > _DETECTION], minlength=n)
-    upside_down = (negative >= _MIN_NEGATIVE) & (negative > positive)
+    highest, lowest = np.zeros(n), np.zeros(n)
+    np.maximum.at(highest, group, epochs.flux)
+    np.minimum.at(lowest, group, epochs.flux)
+    upside_down = (negative >= _MIN_NEGATIVE) & (negative > positive) & (-lowest > highest)
     mask = upside_down[group]
     words = []
     if mask.any():

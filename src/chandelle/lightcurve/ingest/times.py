@@ -83,9 +83,8 @@ def read_times(
     if isinstance(column, Time):
         return Times(mjd=_of_time(column, kept, label), scale=kept, place=place)
     if _is_date(column):
-        stamps = Time(_of_dates(column, name=name, label=label), format="mjd", scale="utc")
-        mjd = np.asarray(stamps.mjd) if kept == "utc" else _of_time(stamps, kept, label)
-        return Times(mjd=np.array(mjd, dtype=float), scale=kept, place=place)
+        mjd = _of_dates(column, name=name, label=label)
+        return Times(mjd=_converted(mjd, "utc", kept), scale=kept, place=place)
     if said and said != kept:
         raise InputError(
             f"{label}: column {name} is in {said.upper()}, time_scale says {kept!r}; drop the one "
@@ -110,11 +109,20 @@ def _known(scale: str | None) -> TimeScale | None:
 def _of_time(column: Time, scale: TimeScale, label: str) -> NDArray[np.float64]:
     if column.scale == "local":
         raise InputError(f"{label}: a Time of scale 'local' has no place on Earth; give it in UTC")
-    missing = np.asarray(column.mask) | ~np.isfinite(plain(column.jd))
-    filled = Time(np.where(missing, 51544.0, plain(column.mjd)), format="mjd", scale=column.scale)
-    if not missing.any():
-        filled = column
-    return np.where(missing, np.nan, plain(getattr(filled, scale).mjd))
+    mjd = np.where(np.asarray(column.mask), np.nan, plain(column.mjd))
+    if np.isfinite(mjd).all():
+        return np.array(plain(getattr(column, scale).mjd), dtype=float)
+    return _converted(mjd, column.scale, scale)
+
+
+def _converted(mjd: NDArray[np.float64], scale: str, to: TimeScale) -> NDArray[np.float64]:
+    """MJD of another scale; astropy wants finite ones."""
+    if scale == to:
+        return mjd
+    known = np.isfinite(mjd)
+    out = np.full(len(mjd), np.nan)
+    out[known] = getattr(Time(mjd[known], format="mjd", scale=scale), to).mjd
+    return out
 
 
 def _is_date(column: Any) -> bool:
