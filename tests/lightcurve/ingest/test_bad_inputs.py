@@ -228,9 +228,10 @@ def test_row_15_times_are_sorted_and_rows_remembered():
     for sn in ("a", "b"):
         assert (np.diff(lcs["mjd"][lcs["sn"] == sn]) > 0).all()
     assert lcs["mjd"].tolist() == data["mjd"][lcs["row"]].tolist()
-    assert lcs["sn"].tolist() == [data["target"][0]] * 4 + sorted(
-        set(data["target"]) - {data["target"][0]}
-    ) * 4
+    assert (
+        lcs["sn"].tolist()
+        == [data["target"][0]] * 4 + sorted(set(data["target"]) - {data["target"][0]}) * 4
+    )
 
 
 def test_row_16_exact_duplicates_are_dropped_and_counted():

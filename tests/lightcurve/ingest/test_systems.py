@@ -39,9 +39,7 @@ def scaled_by_sncosmo(data: pd.DataFrame, system: sncosmo.MagSystem) -> np.ndarr
     """Fluxes of zero point 1 nJy (AB) as sncosmo's own table scales them."""
     table = Table.from_pandas(data.drop(columns="zpsys"))
     ab = sncosmo.get_magsystem("ab")
-    factor = [
-        system.zpbandflux(in_sncosmo(b)) / ab.zpbandflux(in_sncosmo(b)) for b in data["band"]
-    ]
+    factor = [system.zpbandflux(in_sncosmo(b)) / ab.zpbandflux(in_sncosmo(b)) for b in data["band"]]
     return np.asarray(table["flux"]) * 10 ** (0.4 * (ZP_NJY - np.asarray(table["zp"]))) * factor
 
 

@@ -87,6 +87,10 @@ def ab_offset(passband: Passband, name: str, systems: Mapping[str, System]) -> f
         If the system is unknown, or not defined in this band.
     """
     system = systems.get(name, name if name in _BUILT_IN else None)
+    if system is None and not name:
+        raise InputError(
+            "zpsys is missing in some rows: fill the column, or drop it where all is AB"
+        )
     if system is None:
         raise InputError(
             f"zpsys {name!r} is unknown: give its standard, zpsys={{{name!r}: path of a spectrum}}"
