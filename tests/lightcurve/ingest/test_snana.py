@@ -182,7 +182,7 @@ def test_one_snid_in_two_files_is_refused_or_both_are_kept(tmp_path, write_kcor)
     (folder / "a.DAT").write_text(TEXT)
     (folder / "b.DAT").write_text(TEXT)
     kcor = write_kcor(tmp_path / "kcor.fits")
-    with pytest.raises(InputError, match=r"a.DAT and .*b.DAT both have SNID 2016W"):
+    with pytest.raises(InputError, match=r"2016W \(FOUNDATION and FOUNDATION\); choose"):
         read_lightcurves(folder, kcor=kcor)
     lcs = read_lightcurves(folder, kcor=kcor, snana_files="all")
     assert lcs.targets["sn"].tolist() == ["2016W", "b"]

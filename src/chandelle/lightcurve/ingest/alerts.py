@@ -12,8 +12,10 @@ from chandelle.core.units import LN10_OVER_2P5, ZP_NJY, nanojansky_from_zp
 from chandelle.lightcurve.ingest.avro import read_avro
 from chandelle.lightcurve.ingest.bounded import archive_files, is_archive, read_bounded
 from chandelle.lightcurve.ingest.csvtable import numbers
-from chandelle.lightcurve.ingest.raw import RawLightCurves, lost_rows, unreadable
+from chandelle.lightcurve.ingest.epochs import Raw
+from chandelle.lightcurve.ingest.lost import lost_rows, unreadable
 from chandelle.lightcurve.ingest.tables import Rows
+from chandelle.lightcurve.ingest.times import AT_THE_OBSERVATORY
 from chandelle.products.product import Meta
 from chandelle.products.schema import table_from_columns
 from chandelle.products.targets import Targets
@@ -38,7 +40,7 @@ _NUMBERS = tuple(name for name in _ALL if name not in ("isdiffpos", "procstatus"
 _SIGNS = {"t": 1.0, "1": 1.0, "true": 1.0, "f": -1.0, "0": -1.0, "false": -1.0}
 
 
-def raw_alerts(source: str | Path | Sequence[str | Path]) -> RawLightCurves:
+def raw_alerts(source: str | Path | Sequence[str | Path]) -> Raw:
     """Read alert packets into one light curve an object.
 
     Detections are `magpsf` with the sign of `isdiffpos`; forced photometry, where a packet has it
@@ -52,7 +54,7 @@ def raw_alerts(source: str | Path | Sequence[str | Path]) -> RawLightCurves:
 
     Returns
     -------
-    RawLightCurves
+    Raw
         Objects in order of their first packet, redshifts unknown. Left out, and counted in `lost`:
         upper_limit (exposures without detection), forced_warning (`procstatus` is not 0),
         forced_unmeasured, sign_unknown, and duplicate (the same exposure in another packet).
@@ -77,8 +79,10 @@ def raw_alerts(source: str | Path | Sequence[str | Path]) -> RawLightCurves:
     )
     reasons = _reasons(points)
     good = reasons == ""
-    return RawLightCurves(
-        rows=Rows(columns=_columns(points.loc[good]), label=str(source)),
+    return Raw(
+        rows=Rows(
+            columns=_columns(points.loc[good]), label=str(source), facts=dict(AT_THE_OBSERVATORY)
+        ),
         targets=_targets(points),
         lost=lost + lost_rows(points["sn"].to_numpy(dtype=str), reasons),
     )

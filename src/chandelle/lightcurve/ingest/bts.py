@@ -1,7 +1,7 @@
 """ZTF Bright Transient Survey: one CSV of alert magnitudes a supernova, and the survey's table."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +14,12 @@ from chandelle.core.errors import InputError
 from chandelle.core.units import LN10_OVER_2P5, ZP_NJY, nanojansky_from_zp
 from chandelle.lightcurve.ingest.bounded import archive_files, is_archive, read_bounded
 from chandelle.lightcurve.ingest.csvtable import numbers, parse_csv, require, words
+from chandelle.lightcurve.ingest.epochs import Raw
 from chandelle.lightcurve.ingest.frames import cmb_redshift
-from chandelle.lightcurve.ingest.raw import RawLightCurves, unreadable
+from chandelle.lightcurve.ingest.lost import unreadable
 from chandelle.lightcurve.ingest.tables import Rows
 from chandelle.lightcurve.ingest.target_tables import targets_from
+from chandelle.lightcurve.ingest.times import AT_THE_OBSERVATORY
 from chandelle.products.product import Meta
 from chandelle.products.schema import table_from_columns
 from chandelle.products.targets import Targets
@@ -40,7 +42,9 @@ _JD_OF_MJD_0 = 2_400_000.5
 TargetsOfBts = Targets | str | Path | pd.DataFrame | None
 
 
-def raw_bts(source: str | Path, *, targets: TargetsOfBts = None) -> RawLightCurves:
+def raw_bts(
+    source: str | Path, *, targets: TargetsOfBts = None, bands: Mapping[str, str] | None = None
+) -> Raw:
     """Read light curves of alert magnitudes (detections only) and what the survey says of them.
 
     Parameters
@@ -49,10 +53,12 @@ def raw_bts(source: str | Path, *, targets: TargetsOfBts = None) -> RawLightCurv
         Folder or tar archive of files ``NAME.csv`` with columns time [MJD], mag, magerr, band.
     targets : path, DataFrame or Targets, optional
         The table of the survey (`bts_targets`), or any other of targets.
+    bands : mapping, optional
+        Passbands of letters beside, or other than, `BANDS`.
 
     Returns
     -------
-    RawLightCurves
+    Raw
         One target a file, in order of name, whether the table knows it or not: without redshift
         it is NaN. Rows of the table without a light curve here are not taken.
 
@@ -61,6 +67,7 @@ def raw_bts(source: str | Path, *, targets: TargetsOfBts = None) -> RawLightCurv
     InputError
         If there is no file, or none can be read.
     """
+    passbands = {**BANDS, **(bands or {})}
     frames: dict[str, pd.DataFrame] = {}
     failures: dict[str, str] = {}
     for file, content in _files(Path(source)):
@@ -80,13 +87,13 @@ def raw_bts(source: str | Path, *, targets: TargetsOfBts = None) -> RawLightCurv
     columns = {
         "sn": np.repeat(np.array(names, dtype=str), counts),
         "mjd": table["time"].to_numpy(),
-        "band": np.array([BANDS.get(letter, letter) for letter in letters], dtype=str),
+        "band": np.array([passbands.get(letter, letter) for letter in letters], dtype=str),
         "flux": flux,
         "flux_err": flux * LN10_OVER_2P5 * table["magerr"].to_numpy(),
         "zp": np.full(len(table), ZP_NJY),
     }
-    return RawLightCurves(
-        rows=Rows(columns=columns, label=str(source)),
+    return Raw(
+        rows=Rows(columns=columns, label=str(source), facts=dict(AT_THE_OBSERVATORY)),
         targets=_targets_of(names, targets, label=str(source)),
         lost=lost,
     )

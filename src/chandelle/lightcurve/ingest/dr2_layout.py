@@ -11,9 +11,11 @@ import pandas as pd
 from chandelle.core.errors import InputError
 from chandelle.lightcurve.ingest.bounded import is_plain_name, read_bounded
 from chandelle.lightcurve.ingest.csvtable import numbers, parse_csv, require, words
+from chandelle.lightcurve.ingest.epochs import Raw
 from chandelle.lightcurve.ingest.frames import cmb_redshift
-from chandelle.lightcurve.ingest.raw import Lost, RawLightCurves, lost_rows, unreadable
+from chandelle.lightcurve.ingest.lost import Lost, lost_rows, unreadable
 from chandelle.lightcurve.ingest.tables import Rows
+from chandelle.lightcurve.ingest.times import AT_THE_OBSERVATORY
 from chandelle.products.product import Meta
 from chandelle.products.schema import table_from_columns
 from chandelle.products.targets import Targets
@@ -105,7 +107,7 @@ def raw_dr2(
     *,
     flags: Sequence[int] = REJECTED_FLAGS,
     salt_table: tuple[str, str, tuple[int, int]] = _DEFAULT,
-) -> RawLightCurves:
+) -> Raw:
     """Read tables and light curves of the tree.
 
     Parameters
@@ -119,7 +121,7 @@ def raw_dr2(
 
     Returns
     -------
-    RawLightCurves
+    Raw
         One target a row of the table of supernovae, in its order.
 
     Raises
@@ -164,7 +166,11 @@ def raw_dr2(
         "zp": table["ZP"].to_numpy()[good],
     }
     lost += tuple(Lost(name, "no_file", 1) for name in absent) + lost_rows(owner, reasons)
-    return RawLightCurves(rows=Rows(columns=columns, label=str(folder)), targets=targets, lost=lost)
+    return Raw(
+        rows=Rows(columns=columns, label=str(folder), facts=dict(AT_THE_OBSERVATORY)),
+        targets=targets,
+        lost=lost,
+    )
 
 
 def _flagged(flag: np.ndarray, bits: Sequence[int]) -> np.ndarray:
