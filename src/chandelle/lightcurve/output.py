@@ -23,6 +23,7 @@ from chandelle.products.schema import table_from_columns
 _log = logging.getLogger(__name__)
 
 _CHI2_IMPROBABLE = 1e-6
+_SUSPECT = (Flag.ZP_OUTLIER, Flag.BASELINE_OFFSET, Flag.SIGN_SUSPECT)
 _TRAVELING = ("survey", "z_hel", "z_hd", "z_err", "mwebv", "host_logmass", "host_logmass_err")
 
 
@@ -80,6 +81,7 @@ def blank_columns(lcs: LightCurves, ready: Prepared, *, names: tuple[str, ...]) 
     flags = np.where(ready.band_dropped, int(Flag.BAND_DROPPED), 0)
     touched = np.isin(targets["sn"].astype(str), lcs.rejected["sn"].to_pylist())
     flags |= np.where(touched | ready.points_rejected, int(Flag.POINTS_REJECTED), 0)
+    flags |= _suspects(lcs)
     traveling: dict[str, Any] = {"sn": targets["sn"], "z": ready.z.copy()}
     traveling |= {name: targets[name] for name in _TRAVELING}
     z_hd = traveling["z_hd"]
@@ -95,6 +97,15 @@ def blank_columns(lcs: LightCurves, ready: Prepared, *, names: tuple[str, ...]) 
         flags=flags.astype(np.int64),
         traveling=traveling,
     )
+
+
+def _suspects(lcs: LightCurves) -> NDArray[np.int64]:
+    """Flags of each target whose epochs look wrong, as ingest found."""
+    flags = np.zeros(len(lcs.targets), dtype=np.int64)
+    for flag in _SUSPECT:
+        suspect = np.unique(lcs["sn"][(lcs.flags & int(flag)) != 0].astype(str))
+        flags |= np.where(np.isin(lcs.targets["sn"].astype(str), suspect), int(flag), 0)
+    return flags
 
 
 def fill_columns(

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from numpy.typing import NDArray
 
+from chandelle.core.errors import InputError
 from chandelle.core.units import AB_JY
 from chandelle.instrument.passbands import load_passband
 from chandelle.physics.dust import DustLaw, extinction
@@ -83,6 +84,17 @@ class BandSet:
     def dust_curve(self, dust: DustLaw, *, r_v: float) -> NDArray[np.float64]:
         """Extinction [mag] of unit E(B-V) at the samples, shape (band, sample)."""
         return np.array(extinction(self.wave, ebv=1.0, r_v=r_v, law=dust))
+
+
+def without_passband(names: Sequence[str], own: Mapping[str, Passband]) -> dict[str, str]:
+    """Names that have no passband, with what is to be said of each."""
+    unknown = {}
+    for name in names:
+        try:
+            resolve([name], own)
+        except InputError as error:
+            unknown[name] = str(error)
+    return unknown
 
 
 def resolve(names: Sequence[str], own: Mapping[str, Passband]) -> list[Passband]:

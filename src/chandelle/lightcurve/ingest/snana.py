@@ -1,9 +1,8 @@
 """SNANA text light curves: a header of ``KEY: value`` lines, a VARLIST, rows of observations."""
 
 import logging
-import tarfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +11,7 @@ import pyarrow as pa
 
 from chandelle.core.errors import InputError
 from chandelle.core.units import C_KM_S
+from chandelle.lightcurve.ingest.bounded import MAX_FILE, archive_files, is_archive, read_bounded
 from chandelle.products.product import Meta
 from chandelle.products.schema import table_from_columns
 from chandelle.products.targets import Targets
@@ -19,11 +19,15 @@ from chandelle.products.targets import Targets
 _log = logging.getLogger(__name__)
 
 VpecSign = Literal["velocity", "correction"]
+"""What VPEC of a header is: the velocity, positive when receding, or what is to be added."""
+WhichFiles = Literal["listed", "all"]
+"""Which files of a release are read: those on its list, or all."""
 SUFFIXES = (".dat", ".txt")
+_BINARY = (".fits", ".gz", ".parquet", ".avro", ".tar", ".png", ".pdf")
 ZP_FLUXCAL = 27.5
 """Zero point of FLUXCAL [mag], in the magnitudes of the survey's filter system."""
-_MAX_BYTES = 50_000_000
-_SENTINELS = (-9.0, -99.0, -999.0, -9999.0)
+SENTINELS = (-9.0, -99.0, -999.0, -9999.0)
+"""Numbers by which SNANA says that a value is unknown."""
 _COLUMNS = ("MJD", "FLUXCAL", "FLUXCALERR")
 
 
@@ -39,6 +43,11 @@ class SnanaText:
     def sn(self) -> str:
         """Name of the supernova."""
         return self.header["SNID"].split()[0]
+
+    @property
+    def survey(self) -> str:
+        """Who observed it, without what stands in brackets."""
+        return self.header.get("SURVEY", "").split("(")[0].strip()
 
     def number(self, *keys: str) -> float:
         """Value of the first of `keys` that the header has; NaN for none or a sentinel."""
@@ -61,7 +70,7 @@ def _number(word: str) -> float:
         value = float(word)
     except ValueError:
         return np.nan
-    return np.nan if value in _SENTINELS or not np.isfinite(value) else value
+    return np.nan if value in SENTINELS or not np.isfinite(value) else value
 
 
 def parse_snana(text: str, *, file: str) -> SnanaText:
@@ -104,27 +113,42 @@ def parse_snana(text: str, *, file: str) -> SnanaText:
     return SnanaText(file=file, header=header, columns=columns)
 
 
-def _texts_of_archive(path: Path) -> Iterator[tuple[str, str]]:
-    with tarfile.open(path, "r:*") as archive:
-        for member in archive:
-            if not member.isfile():
-                continue
-            if member.size > _MAX_BYTES:
-                raise InputError(f"{path}: {member.name} has {member.size} bytes, a light curve?")
-            stream = archive.extractfile(member)
-            if stream is not None:
-                yield member.name, stream.read().decode("utf-8", errors="replace")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnanaFiles:
+    """What was read of a release in text form.
+
+    Attributes
+    ----------
+    texts : list of SnanaText
+        One a light curve, in order of file name.
+    ignored : list of (str, float, str)
+        Observations (supernova, MJD, filter) that the release rejects.
+    failures : dict of str
+        What is wrong with each file that could not be read.
+    off_list : list of str
+        Light curves that the release's own list leaves out.
+    """
+
+    texts: list[SnanaText] = field(default_factory=list)
+    ignored: list[tuple[str, float, str]] = field(default_factory=list)
+    failures: dict[str, str] = field(default_factory=dict)
+    off_list: list[str] = field(default_factory=list)
 
 
-def _texts(source: Path) -> Iterator[tuple[str, str]]:
-    if source.is_dir():
-        for path in sorted(source.rglob("*")):
-            if path.is_file() and path.stat().st_size <= _MAX_BYTES:
-                yield str(path), path.read_text(encoding="utf-8", errors="replace")
-    elif source.name.lower().endswith((".tar.gz", ".tgz", ".tar")):
-        yield from _texts_of_archive(source)
+def _texts(source: Path) -> dict[str, str]:
+    """Text of each file by its name; an archive is not unpacked to disk."""
+    if is_archive(source):
+        found = archive_files(source)
+    elif source.is_dir():
+        paths = (path for path in sorted(source.rglob("*")) if path.is_file())
+        found = ((str(path), read_bounded(path)) for path in paths if _may_be_text(path))
     else:
-        yield str(source), source.read_text(encoding="utf-8", errors="replace")
+        found = iter([(str(source), read_bounded(source))])
+    return {name: content.decode("utf-8", errors="replace") for name, content in found}
+
+
+def _may_be_text(path: Path) -> bool:
+    return path.suffix.lower() not in _BINARY and path.stat().st_size <= MAX_FILE
 
 
 def _listed(texts: dict[str, str]) -> set[str] | None:
@@ -154,54 +178,79 @@ def _ignored(texts: dict[str, str]) -> list[tuple[str, float, str]]:
         for line in text.splitlines():
             words = line.partition("#")[0].split()
             if len(words) >= 4 and words[0] == "IGNORE:":
-                found.append((words[1], float(words[2]), words[3]))
+                found.append((words[1], _number(words[2]), words[3]))
     return found
 
 
 def read_snana_texts(
-    source: str | Path | Sequence[str | Path],
-) -> tuple[list[SnanaText], list[tuple[str, float, str]]]:
+    source: str | Path | Sequence[str | Path], *, files: WhichFiles = "listed"
+) -> SnanaFiles:
     """Read every light curve of a file, folder, tar archive or list of these.
 
-    In a folder or archive the list ``VERSION.LIST`` decides which files belong, where it exists;
-    else every .DAT or .txt file that has an SNID.
+    Every .DAT or .txt file that has an SNID is a light curve. A file that cannot be read is named
+    and costs only itself.
 
     Parameters
     ----------
     source : path or sequence of paths
         Where the files are.
+    files : {"listed", "all"}
+        Whether ``VERSION.LIST``, where a release has one, decides which files belong. With "all"
+        a light curve whose SNID an earlier file of its survey had (those listed come first) goes
+        by the name of its own file.
 
     Returns
     -------
-    texts : list of SnanaText
-        One a supernova, in order of file name.
-    ignored : list of (str, float, str)
-        Observations (supernova, MJD, filter) that the data release rejects.
+    SnanaFiles
+        The light curves, and what was left out.
 
     Raises
     ------
     InputError
-        If there is no light curve, a file is malformed, or two files carry one name.
+        If there is no light curve.
     """
     sources = [source] if isinstance(source, str | Path) else list(source)
-    texts: list[SnanaText] = []
-    ignored: list[tuple[str, float, str]] = []
+    found = SnanaFiles()
     for one in sources:
-        raw = dict(_texts(Path(one)))
-        listed = _listed(raw)
-        for name, text in sorted(raw.items()):
-            path = Path(name)
-            wanted = len(raw) == 1 or (
-                path.name in listed
-                if listed is not None
-                else path.suffix.lower() in SUFFIXES and "SNID:" in text
-            )
-            if wanted:
-                texts.append(parse_snana(text, file=name))
-        ignored += _ignored(raw)
-    if not texts:
+        raw = _texts(Path(one))
+        listed = _listed(raw) or set()
+        for name in sorted(raw, key=lambda name: (Path(name).name not in listed, name)):
+            path, text = Path(name), raw[name]
+            is_light_curve = path.suffix.lower() in SUFFIXES and _has_epochs(text)
+            if files == "listed" and listed and is_light_curve and path.name not in listed:
+                found.off_list.append(name)
+            elif len(raw) == 1 or is_light_curve or path.name in listed:
+                _parse_into(found, text, name)
+        found.ignored.extend(_ignored(raw))
+    if not found.texts and not found.failures:
         raise InputError(f"{source}: no SNANA light curve found (text files with SNID and VARLIST)")
-    return texts, ignored
+    if files == "all":
+        return replace(found, texts=_with_unique_names(found.texts))
+    return found
+
+
+def _has_epochs(text: str) -> bool:
+    return "SNID:" in text or "\nOBS:" in text
+
+
+def _parse_into(found: SnanaFiles, text: str, name: str) -> None:
+    try:
+        found.texts.append(parse_snana(text, file=name))
+    except InputError as error:
+        found.failures[name] = str(error)
+
+
+def _with_unique_names(texts: list[SnanaText]) -> list[SnanaText]:
+    """Call a light curve by its file where an earlier one of the same survey has its SNID."""
+    first: dict[tuple[str, str], SnanaText] = {}
+    unique = []
+    for text in texts:
+        twin = first.setdefault((text.sn, text.survey), text)
+        if twin is not text:
+            _log.warning("%s: SNID %s stood in %s", text.file, text.sn, twin.file)
+            text = replace(text, header={**text.header, "SNID": Path(text.file).stem})
+        unique.append(text)
+    return unique
 
 
 def is_snana_text(path: Path) -> bool:
@@ -248,7 +297,7 @@ def targets_from_snana(texts: Sequence[SnanaText], *, vpec: VpecSign = "velocity
         "z_err": [t.error("REDSHIFT_HELIO") for t in texts],
         "vpec": velocity,
         "mwebv": [t.number("MWEBV") for t in texts],
-        "survey": [t.header.get("SURVEY", "").split("(")[0].strip() for t in texts],
+        "survey": [t.survey for t in texts],
         "host_logmass": mass,
         "host_logmass_err": np.where(
             np.isfinite(mass), [t.error(*mass_keys) for t in texts], np.nan
