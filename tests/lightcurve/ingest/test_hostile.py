@@ -15,6 +15,7 @@ from chandelle.lightcurve.ingest.overrides import read_override
 from chandelle.lightcurve.ingest.target_tables import targets_from
 from chandelle.products.lightcurves import LightCurves
 
+UNSAFE = {"pickle", "yaml", "dill", "joblib", "shelve", "marshal"}
 SOURCE = sorted(Path(chandelle.__file__).parent.rglob("*.py"))
 
 

@@ -64,11 +64,12 @@ def resolve_bands(
     renamed : dict
         Which alias became which name.
     """
-    names, renamed = [], {}
+    names: list[str] = []
+    renamed: dict[str, str] = {}
     passbands: dict[str, Passband] = {}
     shipped = set(list_passbands())
     for value in band.values.tolist():
-        name = (bands or {}).get(value, value)
+        name = str((bands or {}).get(value, value))
         if name not in own and name not in shipped:
             name = BAND_ALIASES.get(name, name)
         if name != value:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from chandelle.core.errors import InputError
 from chandelle.lightcurve.ingest.coded import Coded
@@ -124,8 +124,8 @@ def _unit_vectors(ra: NDArray, dec: NDArray) -> NDArray[np.float64]:
 
 def _pairs_of_names(names: list[str]) -> set[tuple[int, int]]:
     series = pd.Series(names, dtype=object)
-    twice = series[series.duplicated(keep=False)]
-    rows = {name: same.index.to_list() for name, same in twice.groupby(twice)}
+    twice = series.loc[series.duplicated(keep=False)]
+    rows = {name: same.index.to_list() for name, same in twice.groupby(twice.to_numpy())}
     return {
         (int(a), int(b))
         for name, same in rows.items()
@@ -140,7 +140,7 @@ def _pairs_of_places(position: NDArray[np.float64], radius_arcsec: float) -> set
     if len(known) < 2:
         return set()
     chord = 2 * np.sin(np.radians(radius_arcsec / 3600) / 2)
-    found = cKDTree(position[known]).query_pairs(chord, output_type="ndarray")
+    found = KDTree(position[known]).query_pairs(chord, output_type="ndarray")
     return {(int(min(a, b)), int(max(a, b))) for a, b in known[found]}
 
 
@@ -246,9 +246,11 @@ def _merged(targets: Targets, several: dict[str, list[str]]) -> Targets:
     frame = targets.to_pandas().replace("", None)
     merged = frame.groupby("sn", sort=False).first().reset_index()
     spread = frame.groupby("sn")["z_hel"].agg(lambda z: z.max() - z.min())
-    if (spread > _Z_SPREAD).any():
+    if np.any(spread > _Z_SPREAD):
         _log.warning("%s is merged of redshifts that differ by %.4f", spread.idxmax(), spread.max())
     joined = {name: "+".join(dict.fromkeys(filter(None, by))) for name, by in several.items()}
-    merged["survey"] = merged["sn"].map(joined).fillna(merged["survey"])
+    merged["survey"] = [
+        joined.get(sn, own) for sn, own in zip(merged["sn"], merged["survey"], strict=True)
+    ]
     table = pa.Table.from_pandas(merged, preserve_index=False)
     return Targets(table=table.replace_schema_metadata(None), meta=targets.meta)

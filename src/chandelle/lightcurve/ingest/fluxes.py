@@ -1,7 +1,7 @@
 """Fluxes of a table: units converted, magnitudes turned into fluxes, a zero point for each row."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from astropy import units
@@ -68,7 +68,7 @@ def fluxes_of(
         raise InputError(
             f"{label}: flux has unit {unit}, flux_err {unit_err}; give both a unit, or none"
         )
-    factor, factor_err = unit.to(units.nJy), unit_err.to(units.nJy)
+    factor, factor_err = (cast(float, u.to(units.nJy)) for u in (unit, unit_err))
     if zp is not None:
         own = ZP_NJY - 2.5 * np.log10(factor)
         if np.any(np.abs(zp - own) > _CONFLICT_MAG):

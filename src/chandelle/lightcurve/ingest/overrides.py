@@ -77,7 +77,7 @@ def read_override(path: str | Path) -> pd.DataFrame:
     for name in frame.columns:
         if name not in ("vpec", "dec"):
             frame[name] = frame[name].mask(frame[name].isin(_SENTINELS))
-    return frame[~frame.index.duplicated(keep="last")]
+    return frame.loc[~frame.index.duplicated(keep="last")]
 
 
 def override(targets: Targets, paths: str | Path | Sequence[str | Path]) -> tuple[Targets, dict]:

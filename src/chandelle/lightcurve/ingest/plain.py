@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from chandelle.core.errors import InputError
 
+_MISSING = ("", "nan", "none", "null", "--")
+
 
 def plain(column: Any) -> np.ndarray:
     """Give a column as a plain array: text decoded, masked numbers NaN, masked text empty.
@@ -76,10 +78,12 @@ def numbers(column: Any, *, name: str, label: str) -> NDArray[np.float64]:
 
 
 def _numbers_of_objects(values: np.ndarray, *, name: str, label: str) -> NDArray[np.float64]:
-    found = pd.to_numeric(pd.Series(values), errors="coerce").to_numpy(dtype=float)
-    for row in np.flatnonzero(np.isnan(found)):
-        value = values[row]
+    found = np.asarray(pd.to_numeric(pd.Series(values), errors="coerce"), dtype=float)
+    # Few different words stand for a missing number: each is looked at once.
+    unread, different = pd.factorize(values[np.isnan(found)])
+    for code, value in enumerate(different):
         word = "" if _is_missing(value) else _text(value).strip().lower()
-        if word not in {"", "nan", "none", "null", "--"}:
+        if word not in _MISSING:
+            row = np.flatnonzero(np.isnan(found))[np.flatnonzero(unread == code)[0]]
             raise InputError(f"{label}: column {name} must be numbers, got {value!r} in row {row}")
     return found

@@ -75,10 +75,11 @@ def find_suspects(
     if not len(flags):
         return flags, said
     group, pairs = pd.factorize(epochs.sn.codes * len(epochs.band.values) + epochs.band.codes)
+    n = len(pairs)
     for flag, (mask, words) in (
         (Flag.ZP_OUTLIER, _zp_outliers(epochs)),
-        (Flag.SIGN_SUSPECT, _wrong_signs(epochs, group, len(pairs))),
-        (Flag.BASELINE_OFFSET, _baselines(epochs, group, pairs, z)),
+        (Flag.SIGN_SUSPECT, _wrong_signs(epochs, group, n)),
+        (Flag.BASELINE_OFFSET, _baselines(epochs, group, n, z)),
     ):
         flags[mask] |= int(flag)
         if words:
@@ -161,10 +162,9 @@ def _wrong_signs(epochs: Epochs, group: NDArray[np.intp], n: int) -> tuple[NDArr
 
 
 def _baselines(
-    epochs: Epochs, group: NDArray[np.intp], pairs: NDArray, z: NDArray[np.float64]
+    epochs: Epochs, group: NDArray[np.intp], n: int, z: NDArray[np.float64]
 ) -> tuple[NDArray[np.bool_], str]:
     """Light curves whose mean flux well before the supernova, or late, is not zero."""
-    n = len(pairs)
     flux, seen = epochs.flux, epochs.flux > _DETECTION * epochs.flux_err
     n_sn = len(epochs.sn.values)
     owner = epochs.sn.codes

@@ -89,7 +89,7 @@ def ab_offset(passband: Passband, name: str, systems: Mapping[str, System]) -> f
     system = systems.get(name, name if name in _BUILT_IN else None)
     if system is None and not name:
         raise InputError(
-            "zpsys is missing in some rows: fill the column, or drop it where all is AB"
+            "zpsys is missing in some rows: fill it, or drop the column where all is AB"
         )
     if system is None:
         raise InputError(
@@ -137,7 +137,7 @@ def ab_offsets(
     n_band = len(band.values)
     used = np.bincount(system.codes * n_band + band.codes, minlength=offsets.size) > 0
     for i, j in np.argwhere(used.reshape(offsets.shape)):
-        name, passband = system.values[i].lower(), passbands.get(str(band.values[j]))
+        name, passband = str(system.values[i]).lower(), passbands.get(str(band.values[j]))
         if name == "ab" and "ab" not in systems:
             offsets[i, j] = 0.0
         elif passband is not None:
