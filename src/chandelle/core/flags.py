@@ -22,6 +22,12 @@ class Flag(IntFlag):
     """The object has no detection; its fluxes are upper limits."""
     OUTLIER = 1 << 7
     """More than 5 sigma off the mean line of the Lemaitre diagram; nothing is cut for it."""
+    X1_EXTREME = 1 << 8
+    """The fitted stretch is beyond 5 in size, where SALT was trained on nothing."""
+    ERRORS_LARGE = 1 << 9
+    """An error says that its parameter is not measured: t0 5 d, x1 3, c 0.5 mag."""
+    POOR_PHASE_COVERAGE = 1 << 10
+    """Too few epochs about maximum, or in one band only; nothing is cut for it."""
 
 
 def describe(flags: int) -> str:

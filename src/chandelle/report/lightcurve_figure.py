@@ -4,11 +4,12 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from chandelle.core.errors import InputError
+from chandelle.instrument.passbands import mean_waves
 from chandelle.products.lightcurves import LightCurves
 from chandelle.products.saltfits import SaltFits
 from chandelle.report.curves import CURVE_GRID, ModelCurve, Packed, pack
 from chandelle.report.figures import split_axes
-from chandelle.report.model import band_waves, salt_curves
+from chandelle.report.model import salt_curves
 from chandelle.report.style import INK, LABELS, Mark, band_marks
 
 
@@ -51,7 +52,7 @@ def plot_lightcurve(
     if fits is not None and model_curve is None:
         model_curve = salt_curves(fits, lightcurves.passbands)
     packed = pack(lightcurves, fits, model_curve=model_curve)
-    marks = band_marks(band_waves(packed.bands, lightcurves.passbands))
+    marks = band_marks(mean_waves(packed.bands, lightcurves.passbands))
     upper, lower = split_axes(ax, figsize=(6.4, 5.2))
     _draw(upper, lower, packed, marks)
     title = sn
