@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from chandelle.instrument.passbands import mean_waves
 from chandelle.core.units import ZP_NJY
+from chandelle.instrument.passbands import mean_waves
 from chandelle.physics.salt import load_salt
 from chandelle.products.saltfits import SaltFits
 from chandelle.report.curves import CURVE_PHASES, N_CURVE, PHASES, pack

@@ -33,3 +33,23 @@ class Flag(IntFlag):
 def describe(flags: int) -> str:
     """Spell a flag word out, ``"chi2_bad at_bound"``; empty when nothing is set."""
     return " ".join(flag.name.lower() for flag in Flag if flags & flag and flag.name)
+
+
+_WORDS = {
+    Flag.CHI2_BAD: "improbable chi2",
+    Flag.AT_BOUND: "a parameter at its bound",
+    Flag.TWO_MINIMA: "another minimum in t0",
+    Flag.POINTS_REJECTED: "points rejected",
+    Flag.BAND_DROPPED: "a band outside the model",
+    Flag.HOST_UNKNOWN: "host unknown",
+    Flag.UPPER_LIMIT: "no detection",
+    Flag.OUTLIER: "off the diagram",
+    Flag.X1_EXTREME: "extreme x1",
+    Flag.ERRORS_LARGE: "errors too large",
+    Flag.POOR_PHASE_COVERAGE: "poor coverage of maximum",
+}
+
+
+def in_words(flags: int) -> str:
+    """Say what a flag word means, ``"improbable chi2, no detection"``; empty without flags."""
+    return ", ".join(words for flag, words in _WORDS.items() if flags & flag)

@@ -41,7 +41,9 @@ class Columns(Mapping[str, NDArray]):
         key = (low, high, detection)
         if key not in self._coverage:
             if self._lcs is None:
-                raise InputError("a cut counts epochs: give lcs=, the light curves of the fits (--lightcurves)")
+                raise InputError(
+                    "a cut counts epochs: give lcs=, the light curves of the fits (--lightcurves)"
+                )
             if self._epochs is None:
                 self._epochs = FittedEpochs.of(self._fits, self._lcs)
             part = self._epochs.within(low, high, closed=closed)

@@ -35,7 +35,7 @@ class CutFlow:
     @property
     def kept(self) -> NDArray[np.bool_]:
         """Which supernovae pass all cuts, shape (sn,)."""
-        return self.passes.all(axis=0)
+        return np.asarray(self.passes.all(axis=0))
 
     @property
     def alone(self) -> NDArray[np.int64]:
@@ -112,18 +112,19 @@ class CutFlow:
     def __repr__(self) -> str:
         width = max(len("cut"), *(len(name) for name in self.names))
         lines = [self._head(), f"  {'cut':{width}}  {'alone':>7} {'left':>7} {'removed':>7}  words"]
-        for name, row in zip(self.names, self.to_pandas().itertuples(index=False), strict=True):
+        for row in self.records():
             lines.append(
-                f"  {name:{width}}  {row.alone:7d} {row.left:7d} {row.removed:7d}  {row.words}"
+                f"  {row['cut']:{width}}  {row['alone']:7d} {row['left']:7d} {row['removed']:7d}  "
+                f"{row['words']}"
             )
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f"<tr><td>{html.escape(name)}</td><td>{row.alone}</td><td>{row.left}</td>"
-            f"<td>{row.removed}</td><td style='text-align:left'>{html.escape(str(row.words))}</td>"
+            f"<tr><td>{html.escape(row['cut'])}</td><td>{row['alone']}</td><td>{row['left']}</td>"
+            f"<td>{row['removed']}</td><td style='text-align:left'>{html.escape(row['words'])}</td>"
             "</tr>"
-            for name, row in zip(self.names, self.to_pandas().itertuples(index=False), strict=True)
+            for row in self.records()
         )
         head = "<tr><th>cut<th>passed alone<th>left<th>removed<th>in words</tr>"
         return f"<p>{self._head()}</p><table>{head}{rows}</table>"

@@ -59,7 +59,8 @@ def phase_coverage(
         within `GAP_WINDOW` [rest-frame d].
     """
     seen = np.isfinite(phase)
-    target, band, phase, significance = (a[seen] for a in (target, band, phase, significance))
+    target, band = target[seen], band[seen]
+    phase, significance = phase[seen], significance[seen]
     is_detected, is_before = significance >= detection, phase < 0.0
     before, after = is_detected & is_before, is_detected & ~is_before
 

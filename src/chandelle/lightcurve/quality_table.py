@@ -1,5 +1,8 @@
 """Tables of quality: one row a supernova, or one row a supernova and band."""
 
+# pyarrow.compute makes its functions when imported, where a type checker does not see them.
+# pyright: reportAttributeAccessIssue=false
+
 import dataclasses
 
 import numpy as np
@@ -120,7 +123,7 @@ def quality_table(
         "n_left_out": np.maximum(counts["n_epochs"] - n_used, 0),
         **counts,
         **fit_quality(fits),
-        "worst_pull": _worst_pulls(fits, table),
+        "worst_pull": worst_pulls(fits, table),
         "flags": fits.flags | flags_of(fits, counts),
     }
     return pd.DataFrame(columns, index=pd.Index(fits["sn"], name="sn"))
@@ -207,8 +210,20 @@ def band_coverage(
     return out
 
 
-def _worst_pulls(fits: SaltFits, table: pd.DataFrame) -> NDArray[np.float64]:
-    """Pull of largest size among the epochs of each fit, NaN without any."""
+def worst_pulls(fits: SaltFits, table: pd.DataFrame) -> NDArray[np.float64]:
+    """Pull of largest size among the epochs of each fit, with its sign; NaN without any.
+
+    Parameters
+    ----------
+    fits : SaltFits
+        Fits.
+    table : DataFrame
+        What `residual_table` returns.
+
+    Returns
+    -------
+    array, shape (sn,), sigma of the data alone
+    """
     pulls = table.loc[table["in_fit"].to_numpy(), ["sn", "pull"]]
     worst = pulls.loc[pulls["pull"].abs().groupby(pulls["sn"]).idxmax()].set_index("sn")["pull"]
     return worst.reindex(fits["sn"]).to_numpy()

@@ -93,7 +93,7 @@ def _averages(part: pd.DataFrame, cell: NDArray[np.int64], *, n_cells: int) -> d
     """Sums over the epochs of each cell, turned into means and errors; NaN in empty cells."""
 
     def total(values: NDArray) -> NDArray[np.float64]:
-        return np.bincount(cell, values, minlength=n_cells)
+        return np.asarray(np.bincount(cell, values, minlength=n_cells), dtype=float)
 
     n = np.bincount(cell, minlength=n_cells)
     column = {name: part[name].to_numpy() for name in part.columns if name != "sn"}

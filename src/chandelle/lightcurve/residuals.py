@@ -219,6 +219,30 @@ def phase_window(fits: SaltFits) -> tuple[float, float]:
     return _settings(fits).phase_range or (-np.inf, np.inf)
 
 
+def is_in_fit(
+    fits: SaltFits, lcs: LightCurves, *, model: str | SaltModel | None = None
+) -> NDArray[np.bool_]:
+    """Tell which epochs the answers rest on.
+
+    Where epochs at the end of the range came and went with the time of maximum, the fit left some
+    out that lie within at its answer; they count here (`quality_table` has their number).
+
+    Parameters
+    ----------
+    fits, lcs, model
+        As for `can_be_fitted`.
+
+    Returns
+    -------
+    NDArray, shape (obs,)
+        Whether the epoch can be fitted and lies in the fit's range of phases at the answer.
+    """
+    low, high = phase_window(fits)
+    phase = phases(fits, lcs)
+    use = can_be_fitted(fits, lcs, model=model) & fits.is_ok[target_rows(lcs)]
+    return use & (phase > low) & (phase < high)
+
+
 def residual_table(
     fits: SaltFits, lcs: LightCurves, *, model: str | SaltModel | None = None
 ) -> pd.DataFrame:
@@ -238,8 +262,8 @@ def residual_table(
     DataFrame
         One row an epoch of the targets of `fits`, in the order of the light curves: sn, band, mjd
         [d], phase [rest-frame d], wave [mean wavelength of the band in the rest frame, angstrom],
-        flux, flux_err, model, residual [nJy], pull [sigma of the data alone], and in_fit, whether
-        the answer rests on the epoch. Model, residual and pull are NaN where the target has no
+        flux, flux_err, model, residual [nJy], pull [sigma of the data alone], and in_fit, as
+        `is_in_fit` tells. Model, residual and pull are NaN where the target has no
         answer or the model does not cover the band.
 
     Raises
@@ -254,9 +278,6 @@ def residual_table(
     observed = np.array(list(mean_waves(names, lcs.passbands).values()))
     row = target_rows(lcs)
     wave = observed[band.indices.to_numpy()] / (1.0 + fits["z"][row])
-    low, high = phase_window(fits)
-    in_fit = can_be_fitted(fits, lcs, model=model) & fits.is_ok[row]
-    in_fit &= (parts["phase"] > low) & (parts["phase"] < high)
     strings = lcs.table.select(["sn", "band"]).to_pandas()
     return strings.assign(
         mjd=lcs["mjd"],
@@ -267,7 +288,7 @@ def residual_table(
         model=parts["model_flux"],
         residual=parts["residual"],
         pull=parts["pull"],
-        in_fit=in_fit,
+        in_fit=is_in_fit(fits, lcs, model=model),
     )
 
 

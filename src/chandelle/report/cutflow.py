@@ -53,12 +53,12 @@ def cut_flow(
     """
     steps: list[Step] = []
     if lightcurves is not None:
-        names = lightcurves.targets["sn"]
-        steps.append(Step(step="targets", reason="given", lost=0, left=len(names)))
+        steps.append(Step(step="targets", reason="given", lost=0, left=len(lightcurves.targets)))
     records = [] if fits is None else _records(fits)
     if records and steps and _given(records) != steps[0].left:  # of other light curves than these
         records = []
     if lightcurves is not None and not records:
+        names = lightcurves.targets["sn"]
         has_epochs = np.isin(names.astype(str), np.unique(lightcurves["sn"].astype(str)))
         _lose(steps, "ingest", Counter({"no usable epoch": int((~has_epochs).sum())}))
     if fits is not None:
@@ -69,12 +69,13 @@ def cut_flow(
             _lose_by_cuts(steps, records)
         else:
             _lose(steps, "SALT fit", _reasons_of_fits(lightcurves, fits))
-        steps.append(Step(step="SALT fit", reason="ok", lost=0, left=int(fits.is_ok.sum())))
+        answers = int(fits.is_ok.sum())
+        _lose(steps, "SALT fit", Counter({"not among the fits": max(steps[-1].left - answers, 0)}))
+        steps.append(Step(step="SALT fit", reason="ok", lost=0, left=answers))
     if diagram is not None:
         later = _records(diagram)
         if fits is not None and later and not records and _given(later) == len(fits):
-            _lose_by_cuts(steps, [{**record, "status": {}} for record in later])
-            fits = None
+            _lose_by_cuts(steps, [record for record in later if "status" not in record])
         if steps:
             _lose(steps, "standardization", _reasons_of_cuts(diagram, fits, steps[-1].left))
         steps.append(Step(step="diagram", reason="in the diagram", lost=0, left=len(diagram)))

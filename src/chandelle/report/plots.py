@@ -38,6 +38,8 @@ class Plots:
         The light curves embedded.
     first : int
         Which light curve is shown first.
+    model_curve : callable or None
+        The model that drew the light curves.
     """
 
     figures: Mapping[str, figure]
@@ -45,6 +47,7 @@ class Plots:
     curve: Curve | None
     packed: Packed | None
     first: int
+    model_curve: ModelCurve | None = None
 
 
 def make_plots(
@@ -92,7 +95,14 @@ def make_plots(
         panel = panel_figures(packed, fits=fits, marks=bands, diagram=drawn)
         figures |= {"flux": panel.flux, "pull": panel.pull}
         first = _first(packed, drawn)
-    return Plots(figures=figures, marks=marks, curve=curve, packed=packed, first=first)
+    return Plots(
+        figures=figures,
+        marks=marks,
+        curve=curve,
+        packed=packed,
+        first=first,
+        model_curve=model_curve,
+    )
 
 
 def chosen_names(
