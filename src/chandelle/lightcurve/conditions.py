@@ -30,10 +30,10 @@ class Columns(Mapping[str, NDArray]):
         self._quality = fit_quality(fits)
 
     def within(
-        self, low: float, high: float, *, detection: float = DETECTION
+        self, low: int | float, high: int | float, *, detection: int | float = DETECTION
     ) -> Mapping[str, NDArray]:
         """Counts over the epochs between two phases [rest-frame day], the ends included."""
-        return self._covered(low, high, detection, closed=True)
+        return self._covered(float(low), float(high), float(detection), closed=True)
 
     def _covered(
         self, low: float, high: float, detection: float, *, closed: bool
@@ -112,17 +112,17 @@ class Cut:
         return Cut(f"not {self.name}", lambda q: ~self.passes(q), f"not: {self.words or self.name}")
 
 
-def at_least(column: str, low: float) -> Cut:
+def at_least(column: str, low: int | float) -> Cut:
     """Ask that a column is not below a value."""
     return Cut(column, lambda q: q[column] >= low, f"{column} >= {low:g}")
 
 
-def at_most(column: str, high: float) -> Cut:
+def at_most(column: str, high: int | float) -> Cut:
     """Ask that a column is not above a value."""
     return Cut(column, lambda q: q[column] <= high, f"{column} <= {high:g}")
 
 
-def between(column: str, low: float, high: float) -> Cut:
+def between(column: str, low: int | float, high: int | float) -> Cut:
     """Ask that a column lies between two values, the ends included."""
     words = f"{low:g} <= {column} <= {high:g}"
     return Cut(column, lambda q: (q[column] >= low) & (q[column] <= high), words)

@@ -32,7 +32,7 @@ def phase_coverage(
     significance: Floats,
     *,
     n_targets: int,
-    detection: float = DETECTION,
+    detection: int | float = DETECTION,
 ) -> dict[str, NDArray]:
     """Count epochs, detections and bands about maximum, all targets at once.
 

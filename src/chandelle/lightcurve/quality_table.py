@@ -65,7 +65,7 @@ class FittedEpochs:
             bands=tuple(names.to_pylist()),
         )
 
-    def within(self, low: float, high: float, *, closed: bool = True) -> "FittedEpochs":
+    def within(self, low: int | float, high: int | float, *, closed: bool = True) -> "FittedEpochs":
         """Epochs between two phases, the ends included or not."""
         use = (self.phase >= low) & (self.phase <= high)
         if not closed:
@@ -73,7 +73,7 @@ class FittedEpochs:
         arrays = ("target", "band", "phase", "significance")
         return dataclasses.replace(self, **{name: getattr(self, name)[use] for name in arrays})
 
-    def coverage(self, n_targets: int, *, detection: float = DETECTION) -> dict[str, NDArray]:
+    def coverage(self, n_targets: int, *, detection: int | float = DETECTION) -> dict[str, NDArray]:
         """What `phase_coverage` says of them."""
         arrays = (self.target, self.band, self.phase, self.significance)
         return phase_coverage(*arrays, n_targets=n_targets, detection=detection)
@@ -83,7 +83,7 @@ def quality_table(
     fits: SaltFits,
     lcs: LightCurves,
     *,
-    detection: float = DETECTION,
+    detection: int | float = DETECTION,
     residuals: pd.DataFrame | None = None,
     model: str | SaltModel | None = None,
 ) -> pd.DataFrame:
@@ -171,7 +171,7 @@ def band_coverage(
     fits: SaltFits,
     lcs: LightCurves,
     *,
-    detection: float = DETECTION,
+    detection: int | float = DETECTION,
     model: str | SaltModel | None = None,
 ) -> pd.DataFrame:
     """Count epochs before and after maximum in each band of each supernova.

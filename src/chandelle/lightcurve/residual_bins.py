@@ -14,7 +14,7 @@ PHASE_BINS = tuple(range(-20, 55, 5))
 WAVE_BINS = tuple(range(2000, 11500, 500))
 """Edges of the wavelength bins [angstrom]."""
 
-Edges = Sequence[float] | NDArray
+Edges = Sequence | NDArray
 
 
 def bin_residuals(
