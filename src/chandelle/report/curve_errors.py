@@ -51,7 +51,7 @@ def parameter_errors(
         flux = model_curve(_moved(one, step), packed.bands[band], mjd)
         up, down = flux.reshape(2, len(_PARAMETERS), len(here), -1)
         slope = (up - down) / (2.0 * step[:, :, None])
-        variance = np.einsum("aci,cab,bci->ci", slope, _covariance(one), slope)
+        variance = np.einsum("pnt,npq,qnt->nt", slope, _covariance(one), slope)
         out[here] = _MICRO * np.sqrt(np.maximum(variance, 0.0))
     out[:, [0, -1]] = out[:, [1, -2]]  # a step in t0 leaves the model there
     return out
