@@ -230,3 +230,24 @@ def test_pull_and_prior_width():
     assert row.pull == pytest.approx(3.0)
     assert prior_width({"Om": "uniform(0.01, 0.99)"}, "Om") == pytest.approx(0.98)
     assert prior_width({"x": "uniform(-3, 1e-05)"}, "x") == pytest.approx(3.00001)
+
+
+def test_standardize_cuts_by_a_preset(run, survey, tmp_path):
+    folder, simulated = survey
+    fits = ch.fit_salt(simulated.lightcurves)
+    fits.write(tmp_path / "fits.parquet")
+    out = tmp_path / "diagram"
+    done = run("standardize", tmp_path / "fits.parquet", "-o", out, "--cuts", "dr2")
+    assert done.code == 2
+    assert "--lightcurves" in done.err
+    arguments = ("--cuts", "dr2", "--lightcurves", folder / "lightcurves")
+    done = run("standardize", tmp_path / "fits.parquet", "-o", out, *arguments)
+    assert done.code == 0, done.err
+    assert done.out.startswith(f"CutFlow: {2 * N} supernovae, ")
+    diagram = ch.Diagram.read(out)
+    provenance = diagram.meta.provenance
+    assert provenance["cuts"][-1]["left"] == provenance["standardization"]["n_in"]
+    assert provenance["standardization"]["settings"]["cuts"]["c_max"] == 0.8
+    done = run("standardize", tmp_path / "fits.parquet", "-o", out, "--cuts", "dr9")
+    assert done.code == 2
+    assert "presets: dr2, pantheonplus" in done.err

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from chandelle.core.units import ZP_NJY
+from chandelle.instrument.passbands import mean_waves
 from chandelle.physics.salt import load_salt
 from chandelle.products.saltfits import SaltFits
 from chandelle.report.curves import CURVE_PHASES, N_CURVE, PHASES, pack
-from chandelle.report.model import band_waves, salt_curves
+from chandelle.report.model import salt_curves
 from chandelle.report.plots import chosen_names
 
 
@@ -100,6 +101,6 @@ def test_salt_curves_equal_the_model():
 
 
 def test_unknown_bands_have_no_wavelength():
-    waves = band_waves(["ztfr", "nowhere"], {})
+    waves = mean_waves(["ztfr", "nowhere"], {})
     assert 6300 < waves["ztfr"] < 6600
     assert np.isnan(waves["nowhere"])

@@ -125,9 +125,9 @@ def test_lightcurve_draws_points_and_curves(run, drawing, ax):
     assert upper.get_ylabel() == "flux (µJy, AB)"
     assert lower.get_ylabel() == "pull (σ)"
     assert lower.get_xlabel() == "MJD (d)"
-    assert upper.get_title().startswith(f"{sn}, z = ")
+    assert upper.get_title(loc="left").startswith(f"{sn}, z = ")
     legend = [entry.get_text() for entry in upper.get_legend().get_texts()]
-    assert legend == ["ztfg", "ztfr", "ztfi"]
+    assert legend == ["ztfg", "ztfr", "ztfi", "not in the fit"]
     with pytest.raises(InputError, match="no light curve of 'sn9999'"):
         plot_lightcurve(run.lightcurves, sn="sn9999")
 
@@ -147,6 +147,12 @@ def test_plot_dispatches(run, drawing, ax):
     upper, _ = plot(run.diagram, Figure().add_subplot())
     assert upper.get_ylabel() == "distance modulus (mag)"
     assert plot(run.posterior, figure=Figure(), names=["Om", "w"]).shape == (2, 2)
+    sn = run.fits["sn"][1]
+    for pair in ((run.fits, run.lightcurves), (run.lightcurves, run.fits)):
+        upper, _ = plot(*pair, Figure().add_subplot(), sn=sn, model_curve=drawing.bell)
+        assert "χ²/ndof" in upper.get_title(loc="left")
+    with pytest.raises(InputError, match="plot of Diagram takes no SaltFits"):
+        plot(run.diagram, run.fits)
     with pytest.raises(InputError, match="give sn="):
         plot(run.lightcurves)
     with pytest.raises(InputError, match="figure="):

@@ -28,8 +28,34 @@ class Flag(IntFlag):
     """The mean flux of the light curve without the supernova is not zero."""
     SIGN_SUSPECT = 1 << 10
     """The light curve looks upside down, or a flux has the sign that its alert denies."""
+    X1_EXTREME = 1 << 11
+    """The fitted stretch is beyond 5 in size, where SALT was trained on nothing."""
+    ERRORS_LARGE = 1 << 12
+    """An error says that its parameter is not measured: t0 5 d, x1 3, c 0.5 mag."""
+    POOR_PHASE_COVERAGE = 1 << 13
+    """Too few epochs about maximum, or in one band only; nothing is cut for it."""
 
 
 def describe(flags: int) -> str:
     """Spell a flag word out, ``"chi2_bad at_bound"``; empty when nothing is set."""
     return " ".join(flag.name.lower() for flag in Flag if flags & flag and flag.name)
+
+
+_WORDS = {
+    Flag.CHI2_BAD: "improbable chi2",
+    Flag.AT_BOUND: "a parameter at its bound",
+    Flag.TWO_MINIMA: "another minimum in t0",
+    Flag.POINTS_REJECTED: "points rejected",
+    Flag.BAND_DROPPED: "a band outside the model",
+    Flag.HOST_UNKNOWN: "host unknown",
+    Flag.UPPER_LIMIT: "no detection",
+    Flag.OUTLIER: "off the diagram",
+    Flag.X1_EXTREME: "extreme x1",
+    Flag.ERRORS_LARGE: "errors too large",
+    Flag.POOR_PHASE_COVERAGE: "poor coverage of maximum",
+}
+
+
+def in_words(flags: int) -> str:
+    """Say what a flag word means, ``"improbable chi2, no detection"``; empty without flags."""
+    return ", ".join(words for flag, words in _WORDS.items() if flags & flag)

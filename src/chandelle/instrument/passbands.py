@@ -1,6 +1,7 @@
 """The passbands shipped with chandelle, and passbands from two-column files."""
 
 import difflib
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -69,6 +70,31 @@ def load_passband(name: str) -> Passband:
     lines = text.splitlines()
     header = " ".join(line.lstrip("# ") for line in lines if line.startswith("#"))
     return _passband(lines, name=name, where=f"{name}.dat", source=header)
+
+
+def mean_waves(bands: Sequence[str], passbands: Mapping[str, Passband]) -> dict[str, float]:
+    """Mean wavelength of each band [angstrom]; NaN where its passband is unknown.
+
+    Parameters
+    ----------
+    bands : sequence of str
+        Names.
+    passbands : mapping of str to Passband
+        Those that came with the data; others are looked up in the package.
+
+    Returns
+    -------
+    dict of str to float
+        In the order of `bands`.
+    """
+    waves = {}
+    for band in bands:
+        try:
+            passband = passbands[band] if band in passbands else load_passband(band)
+            waves[band] = passband.mean_wave
+        except InputError:
+            waves[band] = np.nan
+    return waves
 
 
 def read_passband(path: str | Path, *, name: str | None = None) -> Passband:

@@ -8,11 +8,14 @@ from chandelle.report.figures import (
     plot_pulls,
     plot_redshifts,
 )
+from chandelle.report.gallery_figure import gallery, worst_fits
 from chandelle.report.lightcurve_figure import plot_lightcurve
-from chandelle.report.page import write_report
+from chandelle.report.page import write_gallery, write_report
+from chandelle.report.residual_map import plot_residual_map
 from chandelle.report.runs import load_run
 
 __all__ = [
+    "gallery",
     "load_run",
     "plot",
     "plot_corner",
@@ -21,5 +24,8 @@ __all__ = [
     "plot_parameter",
     "plot_pulls",
     "plot_redshifts",
+    "plot_residual_map",
+    "worst_fits",
+    "write_gallery",
     "write_report",
 ]

@@ -50,6 +50,8 @@ class Packed:
         Days from `origin`; microjansky. The model is NaN where there is none.
     band : array of int, shape (epoch,)
         Index into `bands`.
+    epoch : array of int, shape (epoch,)
+        Row in the light curves.
     curve : array, shape (curve, 60)
         SALT flux at the fractions `CURVE_GRID` of `window`.
     curve_band : array of int, shape (curve,)
@@ -69,6 +71,7 @@ class Packed:
     flux_err: NDArray[np.float32]
     model: NDArray[np.float32]
     band: NDArray[np.uint16]
+    epoch: NDArray[np.int64]
     curve: NDArray[np.float32]
     curve_band: NDArray[np.uint16]
     bands: tuple[str, ...]
@@ -132,6 +135,7 @@ def pack(
         flux_err=(_MICRO * lightcurves["flux_err"][epoch]).astype(np.float32),
         model=(_MICRO * model).astype(np.float32),
         band=band.astype(np.uint16),
+        epoch=epoch,
         curve=(_MICRO * curve).astype(np.float32),
         curve_band=curve_band.astype(np.uint16),
         bands=tuple(bands.tolist()),

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -52,20 +53,54 @@ def cut_flow(
     """
     steps: list[Step] = []
     if lightcurves is not None:
+        steps.append(Step(step="targets", reason="given", lost=0, left=len(lightcurves.targets)))
+    records = [] if fits is None else _records(fits)
+    if records and steps and _given(records) != steps[0].left:  # of other light curves than these
+        records = []
+    if lightcurves is not None and not records:
         names = lightcurves.targets["sn"]
-        steps.append(Step(step="targets", reason="given", lost=0, left=len(names)))
         has_epochs = np.isin(names.astype(str), np.unique(lightcurves["sn"].astype(str)))
         _lose(steps, "ingest", Counter({"no usable epoch": int((~has_epochs).sum())}))
     if fits is not None:
         if not steps:
-            steps.append(Step(step="SALT fit", reason="given", lost=0, left=len(fits)))
-        _lose(steps, "SALT fit", _reasons_of_fits(lightcurves, fits))
-        steps.append(Step(step="SALT fit", reason="ok", lost=0, left=int(fits.is_ok.sum())))
+            given = _given(records) if records else len(fits)
+            steps.append(Step(step="SALT fit", reason="given", lost=0, left=given))
+        if records:
+            _lose_by_cuts(steps, records)
+        else:
+            _lose(steps, "SALT fit", _reasons_of_fits(lightcurves, fits))
+        answers = int(fits.is_ok.sum())
+        _lose(steps, "SALT fit", Counter({"not among the fits": max(steps[-1].left - answers, 0)}))
+        steps.append(Step(step="SALT fit", reason="ok", lost=0, left=answers))
     if diagram is not None:
+        later = _records(diagram)
+        if fits is not None and later and not records and _given(later) == len(fits):
+            _lose_by_cuts(steps, [record for record in later if "status" not in record])
         if steps:
             _lose(steps, "standardization", _reasons_of_cuts(diagram, fits, steps[-1].left))
         steps.append(Step(step="diagram", reason="in the diagram", lost=0, left=len(diagram)))
     return steps
+
+
+def _records(product: SaltFits | Diagram) -> list[dict[str, Any]]:
+    """What `apply_cuts` left in a provenance, if it ends where the product begins."""
+    records = list(product.meta.provenance.get("cuts", []))
+    facts = product.meta.provenance.get("standardization", {})
+    n = facts.get("n_in", len(product)) if isinstance(product, Diagram) else len(product)
+    return records if records and records[-1]["left"] == n else []
+
+
+def _given(records: list[dict[str, Any]]) -> int:
+    return records[0]["left"] + records[0]["removed"]
+
+
+def _lose_by_cuts(steps: list[Step], records: list[dict[str, Any]]) -> None:
+    """Steps of the cuts in their order; failed fits, which the first removed, by their status."""
+    for record in records:
+        if "status" in record:
+            _lose(steps, "SALT fit", Counter(record["status"]))
+        else:
+            _lose(steps, "cuts", Counter({record["words"]: record["removed"]}))
 
 
 def _reasons_of_fits(lightcurves: LightCurves | None, fits: SaltFits) -> Counter[str]:

@@ -16,6 +16,7 @@ from chandelle.report.lightcurve_figure import plot_lightcurve
 
 def plot(
     product: LightCurves | SaltFits | Targets | Diagram | Posterior,
+    *others: LightCurves | SaltFits | Axes,
     ax: Axes | None = None,
     **options: Any,
 ) -> Any:
@@ -24,8 +25,10 @@ def plot(
     Parameters
     ----------
     product : LightCurves, SaltFits, Targets, Diagram or Posterior
-        Light curves ask for `sn=`, and take `fits=` for the curve; fits take `name=` ("x1", "c");
-        a diagram takes `posterior=`.
+        Light curves ask for `sn=`; fits take `name=` ("x1", "c"); a diagram takes `posterior=`.
+    *others : LightCurves, SaltFits or Axes
+        ``plot(fits, lcs, sn=...)`` draws a light curve with its fit, in either order; axes may
+        stand here too.
     ax : Axes, optional
         A new figure's when not given; a posterior fills a figure, `figure=`.
     **options
@@ -42,6 +45,18 @@ def plot(
     InputError
         If light curves come without `sn=`, a posterior with `ax`, or it is none of these.
     """
+    for other in others:
+        if isinstance(other, Axes):
+            ax = other
+        elif isinstance(other, LightCurves) and isinstance(product, SaltFits):
+            product, options = other, {"fits": product, **options}
+        elif isinstance(other, SaltFits) and isinstance(product, LightCurves):
+            options = {"fits": other, **options}
+        else:
+            raise InputError(
+                f"plot of {type(product).__name__} takes no {type(other).__name__}; a light curve "
+                "is drawn by plot(fits, lightcurves, sn=...)"
+            )
     if isinstance(product, LightCurves):
         if "sn" not in options:
             names = ", ".join(product.targets["sn"][:3].tolist())

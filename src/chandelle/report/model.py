@@ -1,6 +1,6 @@
 """The SALT curve of each fit, from the model the fits were made with."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import equinox as eqx
 import jax
@@ -24,31 +24,6 @@ from chandelle.report.curves import ModelCurve
 _DEFAULT_MODEL = "salt3-f22"
 _THETA = ("z", "t0", "x0", "x1", "c", "mwebv")
 _BATCH, _TIMES, _SAMPLES = 32, 128, 512
-
-
-def band_waves(bands: Sequence[str], passbands: Mapping[str, Passband]) -> dict[str, float]:
-    """Mean wavelength of each band [angstrom]; NaN where its passband is unknown.
-
-    Parameters
-    ----------
-    bands : sequence of str
-        Names.
-    passbands : mapping of str to Passband
-        Those that came with the data; others are looked up in the package.
-
-    Returns
-    -------
-    dict of str to float
-        In the order of `bands`.
-    """
-    waves = {}
-    for band in bands:
-        try:
-            passband = passbands[band] if band in passbands else load_passband(band)
-            waves[band] = passband.mean_wave
-        except InputError:
-            waves[band] = np.nan
-    return waves
 
 
 def salt_curves(fits: SaltFits, passbands: Mapping[str, Passband]) -> ModelCurve:

@@ -21,9 +21,12 @@ from chandelle.products.product import Product
 from chandelle.products.saltfits import SaltFits
 from chandelle.report import sections
 from chandelle.report.curves import ModelCurve
+from chandelle.report.gallery_figure import By, draw_fits, worst_fits
+from chandelle.report.lightcurve_axes import Scale
 from chandelle.report.markup import text
 from chandelle.report.plots import Plots, make_plots
 from chandelle.report.runs import Run
+from chandelle.report.tables import fits_table
 from chandelle.report.truths import true_parameters, truth_columns
 
 _POLICY = (
@@ -97,6 +100,52 @@ def write_report(
     path = Path(path)
     with atomic_file(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
+    return path
+
+
+def write_gallery(
+    path: str | Path,
+    fits: SaltFits,
+    lightcurves: LightCurves,
+    *,
+    n: int = 12,
+    by: By = "chi2",
+    scale: Scale = "flux",
+    title: str = "The worst fits",
+    model_curve: ModelCurve | None = None,
+) -> Path:
+    """Write a gallery of the worst fits as one self-contained HTML file, with a table of them.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    fits, lightcurves, n, by, scale, model_curve
+        As for `gallery`.
+    title : str
+        Title of the page.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    InputError
+        As `gallery` does.
+    """
+    require_x64()
+    rows = worst_fits(fits, lightcurves, n=n, by=by)
+    if len(rows) == 0:
+        raise InputError("gallery: no fit to draw; with by='chi2' they need an answer")
+    canvas = draw_fits(fits.select(rows), lightcurves, scale=scale, model_curve=model_curve)
+    body, listed = sections.gallery_image(canvas), fits_table(fits, rows)
+    empty = Plots(figures={}, marks={}, curve=None, packed=None, first=0)
+    parts = [("pictures", "Light curves", body), ("table", "Table", listed)]
+    path = Path(path)
+    with atomic_file(path) as temporary:
+        temporary.write_text(_page(title, parts, empty), encoding="utf-8")
     return path
 
 

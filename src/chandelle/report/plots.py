@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from bokeh.plotting import figure
 
+from chandelle.instrument.passbands import mean_waves
 from chandelle.products.diagram import Diagram
 from chandelle.products.lightcurves import LightCurves
 from chandelle.products.posterior import Posterior
@@ -13,7 +14,7 @@ from chandelle.products.saltfits import SaltFits
 from chandelle.report.curves import ModelCurve, Packed, pack
 from chandelle.report.interactive import DiagramFigures, diagram_figures
 from chandelle.report.lightcurve_panel import panel_figures
-from chandelle.report.model import band_waves, salt_curves
+from chandelle.report.model import salt_curves
 from chandelle.report.residuals import Curve, curve_of
 from chandelle.report.style import Mark, band_marks, survey_marks
 
@@ -37,6 +38,8 @@ class Plots:
         The light curves embedded.
     first : int
         Which light curve is shown first.
+    model_curve : callable or None
+        The model that drew the light curves.
     """
 
     figures: Mapping[str, figure]
@@ -44,6 +47,7 @@ class Plots:
     curve: Curve | None
     packed: Packed | None
     first: int
+    model_curve: ModelCurve | None = None
 
 
 def make_plots(
@@ -87,11 +91,18 @@ def make_plots(
         drawn = diagram_figures(diagram, curve, fits=fits, lightcurve_row=at, marks=marks)
         figures |= {"diagram": drawn.upper, "residuals": drawn.lower}
     if packed is not None and lightcurves is not None:
-        bands = band_marks(band_waves(packed.bands, lightcurves.passbands))
+        bands = band_marks(mean_waves(packed.bands, lightcurves.passbands))
         panel = panel_figures(packed, fits=fits, marks=bands, diagram=drawn)
         figures |= {"flux": panel.flux, "pull": panel.pull}
         first = _first(packed, drawn)
-    return Plots(figures=figures, marks=marks, curve=curve, packed=packed, first=first)
+    return Plots(
+        figures=figures,
+        marks=marks,
+        curve=curve,
+        packed=packed,
+        first=first,
+        model_curve=model_curve,
+    )
 
 
 def chosen_names(

@@ -8,12 +8,14 @@ from matplotlib.figure import Figure
 
 from chandelle.physics.distance import free_parameters
 from chandelle.report import figures, tables
+from chandelle.report.gallery_figure import gallery, worst_fits
 from chandelle.report.markup import absent, image, note, text
 from chandelle.report.plots import N_WORST, Plots
 from chandelle.report.runs import Run
 
 _PNG_ABOVE = 4
 _MAX_CORNER = 9
+_N_PICTURES = 6
 
 
 def headline(run: Run) -> str:
@@ -142,7 +144,29 @@ def worst(run: Run, plots: Plots) -> str:
         return absent("Worst fits", "fits=", "what chandelle.fit_salt returns")
     names = set() if plots.packed is None else set(plots.packed.names.tolist())
     failed = tables.failed_fits_table(run.fits, clickable=names, n_rows=N_WORST)
-    return tables.worst_fits_table(run.fits, clickable=names, n_rows=N_WORST) + failed
+    listed = tables.worst_fits_table(run.fits, clickable=names, n_rows=N_WORST)
+    return listed + _gallery(run, plots) + failed
+
+
+def _gallery(run: Run, plots: Plots) -> str:
+    """Pictures of the first of the worst, where their light curves are there."""
+    if run.fits is None or run.lightcurves is None:
+        return absent("Light curves of the worst fits", "lightcurves= and fits=", "both")
+    if len(worst_fits(run.fits, run.lightcurves, n=_N_PICTURES)) == 0:
+        return note("No fit of these light curves has an answer to draw.")
+    canvas = gallery(run.fits, run.lightcurves, n=_N_PICTURES, model_curve=plots.model_curve)
+    return gallery_image(canvas)
+
+
+def gallery_image(canvas: Figure) -> str:
+    """Embed a gallery, and say what its symbols mean."""
+    words = (
+        "Largest first. Full symbols: epochs that the fit rests on; open: not in the fit; grey: "
+        "phases out of its range. Bands: errors of the curves, of the parameters and, where the "
+        "fit took it in, of the model, which the pulls then contain too. Carets: pulls beyond the "
+        "panel."
+    )
+    return image(canvas, alt="Light curves of the worst fits", caption=words, kind="png")
 
 
 def truth(run: Run) -> str:

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from chandelle.core.flags import describe
+from chandelle.core.flags import in_words
 from chandelle.core.provenance import versions
 from chandelle.physics.distance import free_parameters
 from chandelle.products.diagram import Diagram
@@ -136,20 +137,45 @@ def worst_fits_table(fits: SaltFits, *, clickable: set[str], n_rows: int = 15) -
         return note("No fit has an answer with degrees of freedom.")
     ratio = fits["chi2"][rows] / fits["ndof"][rows]
     worst = rows[np.argsort(-ratio, kind="stable")[:n_rows]]
-    head = ["supernova", "survey", "z", "χ²", "ndof", "χ² / ndof", "x1", "c", "flags"]
+    caption = f"Median χ² / ndof of all fits: {float(np.median(ratio)):.2f}."
+    return fits_table(fits, worst, clickable=clickable, caption=caption)
+
+
+def fits_table(
+    fits: SaltFits, rows: NDArray[np.int64], *, clickable: set[str] | None = None, caption: str = ""
+) -> str:
+    """List fits with how they ended, their chi2 and their flags in words.
+
+    Parameters
+    ----------
+    fits : SaltFits
+        The fits.
+    rows : array of int
+        Which of them, in their order.
+    clickable : set of str, optional
+        Names whose light curve is in the page.
+    caption : str
+        A line below.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    head = ["supernova", "survey", "z", "status", "χ²", "ndof", "χ² / ndof", "x1", "c", "flags"]
+    ratio = fits["chi2"] / np.where(fits["ndof"] > 0, fits["ndof"], np.nan)
     body = [
         [
-            Name(str(fits["sn"][i]), str(fits["sn"][i]) in clickable),
+            Name(str(fits["sn"][i]), str(fits["sn"][i]) in (clickable or set())),
             str(fits["survey"][i]),
             f"{fits['z'][i]:.4f}",
+            str(fits["status"][i]),
             *(number(float(fits["chi2"][i]), 1), int(fits["ndof"][i])),
-            *(float(fits["chi2"][i] / fits["ndof"][i]), float(fits["x1"][i]), float(fits["c"][i])),
-            describe(int(fits["flags"][i])),
+            *(float(ratio[i]), float(fits["x1"][i]), float(fits["c"][i])),
+            in_words(int(fits["flags"][i])),
         ]
-        for i in worst
+        for i in rows
     ]
-    median = float(np.median(ratio))
-    caption = f"Median χ² / ndof of all fits: {median:.2f}."
     return table(head, body, caption=caption, digits=2)
 
 

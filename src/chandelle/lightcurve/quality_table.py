@@ -1,0 +1,229 @@
+"""Tables of quality: one row a supernova, or one row a supernova and band."""
+
+# pyarrow.compute makes its functions when imported, where a type checker does not see them.
+# pyright: reportAttributeAccessIssue=false
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from scipy.stats import chi2 as chi2_distribution
+
+from chandelle.lightcurve.fitting.prepare import N_PARAMS
+from chandelle.lightcurve.quality import DETECTION, phase_coverage, quality_flags
+from chandelle.lightcurve.residuals import (
+    aligned,
+    can_be_fitted,
+    phase_window,
+    phases,
+    residual_table,
+    target_rows,
+)
+from chandelle.physics.salt import SaltModel
+from chandelle.products.lightcurves import LightCurves
+from chandelle.products.saltfits import SaltFits
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FittedEpochs:
+    """Epochs that the fits may use, as flat arrays.
+
+    Attributes
+    ----------
+    target, band : array of int, shape (obs,)
+        Row of the fit, index into `bands`.
+    phase, significance : array, shape (obs,)
+        Rest-frame days; flux over its error.
+    bands : tuple of str
+        Names.
+    """
+
+    target: NDArray[np.int64]
+    band: NDArray[np.int64]
+    phase: NDArray[np.float64]
+    significance: NDArray[np.float64]
+    bands: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls, fits: SaltFits, lcs: LightCurves, *, model: str | SaltModel | None = None
+    ) -> "FittedEpochs":
+        """Those of the fits; a target without an answer has none, as it has no phase."""
+        lcs = aligned(fits, lcs)
+        row, phase = target_rows(lcs), phases(fits, lcs)
+        use = can_be_fitted(fits, lcs, model=model) & np.isfinite(phase) & fits.is_ok[row]
+        names = pc.unique(lcs.table["band"])
+        band = pc.index_in(lcs.table["band"], value_set=names).to_numpy().astype(np.int64)
+        return cls(
+            target=row[use],
+            band=band[use],
+            phase=phase[use],
+            significance=lcs["flux"][use] / lcs["flux_err"][use],
+            bands=tuple(names.to_pylist()),
+        )
+
+    def within(self, low: int | float, high: int | float, *, closed: bool = True) -> "FittedEpochs":
+        """Epochs between two phases, the ends included or not."""
+        use = (self.phase >= low) & (self.phase <= high)
+        if not closed:
+            use &= (self.phase > low) & (self.phase < high)
+        arrays = ("target", "band", "phase", "significance")
+        return dataclasses.replace(self, **{name: getattr(self, name)[use] for name in arrays})
+
+    def coverage(self, n_targets: int, *, detection: int | float = DETECTION) -> dict[str, NDArray]:
+        """What `phase_coverage` says of them."""
+        arrays = (self.target, self.band, self.phase, self.significance)
+        return phase_coverage(*arrays, n_targets=n_targets, detection=detection)
+
+
+def quality_table(
+    fits: SaltFits,
+    lcs: LightCurves,
+    *,
+    detection: int | float = DETECTION,
+    residuals: pd.DataFrame | None = None,
+    model: str | SaltModel | None = None,
+) -> pd.DataFrame:
+    """Tell of each fit how well its epochs cover maximum and how well the model follows them.
+
+    Parameters
+    ----------
+    fits : SaltFits
+        Fits of all or of some of the light curves.
+    lcs : LightCurves
+        Light curves.
+    detection : float
+        Least significance of a detection.
+    residuals : DataFrame, optional
+        What `residual_table` returns, if it is there already.
+    model : str or SaltModel, optional
+        The model of the fits, if it is not one that their provenance names.
+
+    Returns
+    -------
+    DataFrame
+        One row a fit, index sn: status; n_used, epochs that the answer rests on; n_left_out, those
+        in the fit's range of phases that it left out all the same, because they came and went
+        with the time of maximum; the columns of `phase_coverage` over the epochs of the fit's
+        range; chi2_per_ndof and its p_value; worst_pull, with its sign, [sigma of the data alone];
+        flags, those of the fit and those of `quality_flags`. Where there is no answer counts are
+        zero.
+    """
+    lcs = aligned(fits, lcs)
+    table = residual_table(fits, lcs, model=model) if residuals is None else residuals
+    epochs = FittedEpochs.of(fits, lcs, model=model).within(*phase_window(fits), closed=False)
+    counts = epochs.coverage(len(fits), detection=detection)
+    n_used = np.where(fits.is_ok, fits["ndof"] + N_PARAMS, 0)
+    columns = {
+        "status": fits["status"],
+        "n_used": n_used,
+        "n_left_out": np.maximum(counts["n_epochs"] - n_used, 0),
+        **counts,
+        **fit_quality(fits),
+        "worst_pull": worst_pulls(fits, table),
+        "flags": fits.flags | flags_of(fits, counts),
+    }
+    return pd.DataFrame(columns, index=pd.Index(fits["sn"], name="sn"))
+
+
+def fit_quality(fits: SaltFits) -> dict[str, NDArray[np.float64]]:
+    """chi2 per degree of freedom and its p-value, NaN where there are none, shapes (sn,)."""
+    ndof = np.where(fits["ndof"] > 0, fits["ndof"], np.nan)
+    return {
+        "chi2_per_ndof": fits["chi2"] / ndof,
+        "p_value": chi2_distribution.sf(fits["chi2"], ndof),
+    }
+
+
+def flags_of(fits: SaltFits, counts: dict[str, NDArray]) -> NDArray[np.int64]:
+    """Flags of quality of fits, given what `phase_coverage` counted."""
+    names = ("x1", "t0_err", "x1_err", "c_err")
+    near = {name: counts[name] for name in ("n_early", "n_late", "n_bands_near")}
+    return quality_flags(**{name: fits[name] for name in names}, **near)
+
+
+def with_quality_flags(
+    fits: SaltFits, lcs: LightCurves, *, model: str | SaltModel | None = None
+) -> SaltFits:
+    """Return the fits with the flags of `quality_flags` set.
+
+    Parameters
+    ----------
+    fits, lcs, model
+        As for `quality_table`.
+
+    Returns
+    -------
+    SaltFits
+        The same but for `flags`.
+    """
+    epochs = FittedEpochs.of(fits, lcs, model=model).within(*phase_window(fits), closed=False)
+    flags = fits.flags | flags_of(fits, epochs.coverage(len(fits)))
+    at = fits.table.column_names.index("flags")
+    table = fits.table.set_column(at, fits.table.schema.field(at), pa.array(flags))
+    return dataclasses.replace(fits, table=table)
+
+
+def band_coverage(
+    fits: SaltFits,
+    lcs: LightCurves,
+    *,
+    detection: int | float = DETECTION,
+    model: str | SaltModel | None = None,
+) -> pd.DataFrame:
+    """Count epochs before and after maximum in each band of each supernova.
+
+    Parameters
+    ----------
+    fits, lcs, detection, model
+        As for `quality_table`.
+
+    Returns
+    -------
+    DataFrame
+        One row a supernova and band with epochs in the fit's range of phases, index (sn, band):
+        n_before, n_after (epochs), n_detections_before, n_detections_after, first_phase,
+        last_phase [rest-frame d].
+    """
+    epochs = FittedEpochs.of(fits, lcs, model=model).within(*phase_window(fits), closed=False)
+    is_before, is_detected = epochs.phase < 0, epochs.significance >= detection
+    frame = pd.DataFrame(
+        {
+            "sn": epochs.target,
+            "band": epochs.band,
+            "n_before": is_before,
+            "n_after": ~is_before,
+            "n_detections_before": is_before & is_detected,
+            "n_detections_after": ~is_before & is_detected,
+            "first_phase": epochs.phase,
+            "last_phase": epochs.phase,
+        }
+    )
+    how = dict.fromkeys(frame.columns[2:6], "sum") | {"first_phase": "min", "last_phase": "max"}
+    out = frame.groupby(["sn", "band"]).agg(how)
+    sn, band = (out.index.get_level_values(level).to_numpy() for level in (0, 1))
+    names = [fits["sn"][sn], np.array(epochs.bands, dtype=object)[band]]
+    out.index = pd.MultiIndex.from_arrays(names, names=["sn", "band"])
+    return out
+
+
+def worst_pulls(fits: SaltFits, table: pd.DataFrame) -> NDArray[np.float64]:
+    """Pull of largest size among the epochs of each fit, with its sign; NaN without any.
+
+    Parameters
+    ----------
+    fits : SaltFits
+        Fits.
+    table : DataFrame
+        What `residual_table` returns.
+
+    Returns
+    -------
+    array, shape (sn,), sigma of the data alone
+    """
+    pulls = table.loc[table["in_fit"].to_numpy(), ["sn", "pull"]]
+    worst = pulls.loc[pulls["pull"].abs().groupby(pulls["sn"]).idxmax()].set_index("sn")["pull"]
+    return worst.reindex(fits["sn"]).to_numpy()
