@@ -21,6 +21,14 @@ PHASE_RANGE, WAVE_RANGE = (-15.0, 45.0), (3000.0, 7000.0)
 MB_OFFSET = 0.27 + 10.5057 - 10.635
 """Our AB mB minus that of SNANA [mag]: its x0 carries 0.27 mag, its mB is 10.635 - 2.5 log10 x0."""
 FAR_X1, FAR_C = 0.1, 0.015
+REASONS = (
+    "another minimum in t0",
+    "the table counts more epochs",
+    "the table counts fewer epochs",
+    "along the line of dust, within the error of E(B-V)",
+    "flat minimum: less than one sigma of x1",
+)
+UNEXPLAINED = "not explained"
 _DUST_PER_C = 4.1
 _PS1_ERROR = {"PS1-g": 0.015, "PS1-r": 0.015, "PS1-i": 0.015}
 
@@ -184,13 +192,7 @@ def outliers(table: pd.DataFrame) -> pd.DataFrame:
             on_dust_line & (far["dmb"].abs() < _DUST_PER_C * far["mwebv"] / 5),
             far["dx1"].abs() < far["x1ERR"],
         ],
-        [
-            "another minimum in t0",
-            "the table counts more epochs",
-            "the table counts fewer epochs",
-            "along the line of dust, within the error of E(B-V)",
-            "flat minimum: less than one sigma of x1",
-        ],
-        default="not explained",
+        list(REASONS),
+        default=UNEXPLAINED,
     )
     return far[["dx1", "dc", "dmb", "dt0", "dchi2", "dndof", "ndof", "reason"]]
