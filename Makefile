@@ -8,10 +8,10 @@ DEMO ?= demo
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-real test-closure test-slow lint docs bench clean
+.PHONY: help demo test test-real test-closure test-slow lint docs bench dr2 clean
 
 help:  ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -47,6 +47,9 @@ docs: $(VENV)/.installed-docs  ## the pages, every notebook executed, warnings a
 
 bench: $(VENV)/.installed-test  ## accuracy, speed and memory, each against a peer in the same run
 	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+dr2: $(VENV)/.installed-test  ## the ZTF SN Ia DR2 of $$ZTFCOSMODIR, from light curves to slopes
+	$(BIN)/python benchmarks/dr2.py
 
 clean:  ## remove what the targets made
 	rm -rf $(VENV) docs/_build docs/reference/generated .pytest_cache .ruff_cache

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from chandelle import report
     from chandelle.cosmology.stage import fit_cosmology
     from chandelle.instrument.passbands import load_passband
-    from chandelle.lightcurve.ingest import read_lightcurves
+    from chandelle.lightcurve.ingest import cross_match, read_lightcurves
     from chandelle.lightcurve.stage import fit_salt
     from chandelle.physics.salt import load_salt
     from chandelle.products.diagram import Diagram
@@ -28,6 +28,7 @@ _HOMES = {
     "Posterior": "chandelle.products.posterior",
     "SaltFits": "chandelle.products.saltfits",
     "Targets": "chandelle.products.targets",
+    "cross_match": "chandelle.lightcurve.ingest",
     "fit_cosmology": "chandelle.cosmology.stage",
     "fit_salt": "chandelle.lightcurve.stage",
     "load_passband": "chandelle.instrument.passbands",
@@ -43,6 +44,7 @@ __all__ = [
     "Posterior",
     "SaltFits",
     "Targets",
+    "cross_match",
     "fit_cosmology",
     "fit_salt",
     "load_passband",

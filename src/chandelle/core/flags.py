@@ -22,6 +22,12 @@ class Flag(IntFlag):
     """The object has no detection; its fluxes are upper limits."""
     OUTLIER = 1 << 7
     """More than 5 sigma off the mean line of the Lemaitre diagram; nothing is cut for it."""
+    ZP_OUTLIER = 1 << 8
+    """A zero point is far from the others of its band or exposure."""
+    BASELINE_OFFSET = 1 << 9
+    """The mean flux of the light curve without the supernova is not zero."""
+    SIGN_SUSPECT = 1 << 10
+    """The light curve looks upside down, or a flux has the sign that its alert denies."""
 
 
 def describe(flags: int) -> str:

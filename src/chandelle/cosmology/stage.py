@@ -24,7 +24,7 @@ from chandelle.physics.population import NUISANCE_PRIORS
 from chandelle.physics.sample import SaltCuts, salt_sample, select_fits
 from chandelle.products.diagram import Diagram
 from chandelle.products.posterior import Posterior
-from chandelle.products.product import Meta
+from chandelle.products.product import Meta, expect_product
 from chandelle.products.saltfits import SaltFits
 
 _log = logging.getLogger(__name__)
@@ -109,6 +109,7 @@ def fit_cosmology(
     0.3
     """
     require_x64()
+    expect_product(data, Diagram, SaltFits, caller="fit_cosmology")
     config = CosmologyConfig.of("fit_cosmology", model=model, seed=seed, **settings)
     meta = _open(data.meta, unblind=unblind, published=published)
     rejected: dict[str, int] = {}

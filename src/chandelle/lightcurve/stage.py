@@ -32,6 +32,7 @@ _log = logging.getLogger(__name__)
 PHASE_RANGE = (-15.0, 45.0)
 """Phases that are fitted unless said otherwise, those of Pantheon+ [rest-frame day]."""
 _CHI2_IMPROBABLE = 1e-6
+_SUSPECT = (Flag.ZP_OUTLIER, Flag.BASELINE_OFFSET, Flag.SIGN_SUSPECT)
 _PAIRS = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
 _NAMES = ("t0", "x0", "x1", "c")
 _TRAVELING = ("survey", "z_hel", "z_hd", "z_err", "mwebv", "host_logmass", "host_logmass_err")
@@ -176,6 +177,7 @@ def _blank(lcs: LightCurves, ready: Prepared) -> dict[str, Any]:
     flags = np.where(ready.band_dropped, int(Flag.BAND_DROPPED), 0)
     touched = np.isin(targets["sn"].astype(str), lcs.rejected["sn"].to_pylist())
     flags |= np.where(touched | ready.points_rejected, int(Flag.POINTS_REJECTED), 0)
+    flags |= _suspects(lcs)
     columns: dict[str, Any] = {"sn": targets["sn"], "z": ready.z.copy()}
     columns |= {name: targets[name] for name in _TRAVELING}
     z_hd = columns["z_hd"]
@@ -186,6 +188,15 @@ def _blank(lcs: LightCurves, ready: Prepared) -> dict[str, Any]:
     columns["ndof"][:] = counts - N_PARAMS
     columns |= {"status": ready.status.astype("U24"), "flags": flags.astype(np.int64)}
     return columns
+
+
+def _suspects(lcs: LightCurves) -> NDArray[np.int64]:
+    """Flags of each target whose epochs look wrong, as ingest found."""
+    flags = np.zeros(len(lcs.targets), dtype=np.int64)
+    for flag in _SUSPECT:
+        suspect = np.unique(lcs["sn"][(lcs.flags & int(flag)) != 0].astype(str))
+        flags |= np.where(np.isin(lcs.targets["sn"].astype(str), suspect), int(flag), 0)
+    return flags
 
 
 def _fill(

@@ -157,6 +157,33 @@ def _span(values: np.ndarray) -> str:
     return shown if len(different) <= _PREVIEW else f"{shown}, ... ({len(different)} different)"
 
 
+def expect_product(value: Any, *kinds: type[Product], caller: str) -> None:
+    """Raise in words where a table or a path stands in place of a product.
+
+    Parameters
+    ----------
+    value : object
+        What was given.
+    *kinds : type
+        Products that serve.
+    caller : str
+        Who wants it.
+
+    Raises
+    ------
+    InputError
+        If it is none of them.
+    """
+    if isinstance(value, kinds):
+        return
+    names = " or ".join(kind.__name__ for kind in kinds)
+    if isinstance(value, str | Path):
+        mend = f"read the file first, {kinds[-1].__name__}.read({str(value)!r})"
+    else:
+        mend = f"{kinds[-1].__name__}.from_columns makes one of named columns, .read one of a file"
+    raise InputError(f"{caller} takes {names}, got {type(value).__name__}; {mend}")
+
+
 def write_table(product: Product, path: str | Path) -> None:
     """Write a product's table as Parquet, whole or not at all, with its meta inside."""
     header = {

@@ -17,6 +17,7 @@ from chandelle.numerics.covariance import BlockLowRank
 from chandelle.physics.sample import SaltCuts, SaltSample, salt_sample, select_fits
 from chandelle.physics.standardization import Tripp, tripp_modulus, tripp_variance
 from chandelle.products.diagram import Diagram
+from chandelle.products.product import expect_product
 from chandelle.products.saltfits import SaltFits
 from chandelle.standardization.distances import conditional_moduli
 from chandelle.standardization.likelihood import (
@@ -83,6 +84,7 @@ def standardize(fits: SaltFits, **settings: Any) -> Diagram:
         If the maximum was not found.
     """
     require_x64()
+    expect_product(fits, SaltFits, caller="standardize")
     config = StandardizeConfig.of("standardize", **settings)
     kept, rejected = select_fits(fits, config.cuts)
     reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(rejected.items()))

@@ -129,7 +129,7 @@ def _set(column, value):
         (_set("fluxerr", 0.0), "err_not_positive"),
         (_set("fluxerr", -5.0), "err_not_positive"),
         (_set("zp", np.nan), "zp_nan"),
-        (_set("zpsys", "vega"), "zpsys_unsupported"),
+        (_set("zpsys", "bd17"), "zpsys_unsupported"),
         (_set("time", np.nan), "time_nan"),
         (_set("filter", "ztfG"), "band_unknown"),
     ],

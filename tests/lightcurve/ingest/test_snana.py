@@ -6,11 +6,10 @@ import tarfile
 import numpy as np
 import pandas as pd
 import pytest
-from astropy.io import fits
 
 from chandelle.core.errors import InputError
 from chandelle.core.units import ZP_NJY
-from chandelle.lightcurve.ingest import read_lightcurves
+from chandelle.lightcurve.ingest import bounded, read_lightcurves
 from chandelle.lightcurve.ingest.snana import parse_snana, read_snana_texts, targets_from_snana
 from chandelle.lightcurve.stage import fit_salt
 from chandelle.physics.salt import load_salt
@@ -34,30 +33,6 @@ OBS: 57401.5 r NULL 17.5 0.02 nan 100.0
 END:
 OBS: 57402.5 r NULL 17.5 0.02 20000.0 100.0
 """
-
-
-def write_kcor(path, offset=-0.02):
-    """Write a calibration file with the filters PS1-g and PS1-r."""
-    names = ["PS1-g", "PS1-r"]
-    zeros = np.zeros(2, np.float32)
-    offsets = fits.BinTableHDU.from_columns(
-        [
-            fits.Column("Filter Name", "20A", array=names),
-            fits.Column("Primary Name", "20A", array=["AB", "AB"]),
-            fits.Column("Primary Mag", "1E", array=zeros + offset),
-            fits.Column("ZPoff(Primary)", "1E", array=zeros + offset),
-            fits.Column("ZPoff(SNpot)", "1E", array=zeros),
-        ],
-        name="ZPoff",
-    )
-    wave = np.arange(3000, 8000, 10.0)
-    columns = [fits.Column("wavelength (A)", "1E", array=wave)]
-    for name, middle in zip(names, (4800, 6200), strict=True):
-        shape = np.clip(1 - np.abs(wave - middle) / 700, 0, 1)
-        columns.append(fits.Column(name, "1E", array=shape))
-    curves = fits.BinTableHDU.from_columns(columns, name="FilterTrans")
-    fits.HDUList([fits.PrimaryHDU(), offsets, curves]).writeto(path)
-    return path
 
 
 def test_header_and_rows():
@@ -88,7 +63,7 @@ def test_both_signs_of_vpec_give_the_published_redshift(sign, vpec, z_cmb, veloc
 
 
 @pytest.mark.parametrize("kind", ["file", "folder", "archive", "list"])
-def test_fluxes_are_calibrated_and_every_kind_of_source_is_read(kind, tmp_path):
+def test_fluxes_are_calibrated_and_every_kind_of_source_is_read(kind, tmp_path, write_kcor):
     folder = tmp_path / "SAMPLE"
     folder.mkdir()
     (folder / "a.DAT").write_text(TEXT)
@@ -107,7 +82,7 @@ def test_fluxes_are_calibrated_and_every_kind_of_source_is_read(kind, tmp_path):
     assert lcs.passbands["PS1-g"].mean_wave == pytest.approx(4800, abs=1)
 
 
-def test_the_list_and_the_ignored_epochs_of_a_release_are_followed(tmp_path):
+def test_the_list_and_the_ignored_epochs_of_a_release_are_followed(tmp_path, write_kcor):
     folder = tmp_path / "SAMPLE"
     folder.mkdir()
     (folder / "a.DAT").write_text(TEXT.replace("nan", "9000.0"))
@@ -131,25 +106,103 @@ def test_without_calibration_or_with_broken_rows_it_is_refused(tmp_path):
         parse_snana("SURVEY: X\n", file="a")
 
 
+KCORS = {
+    "CSPDR3_anthony": "CSPDR3",
+    "CfA3_DJ20": "PS1_CFA_COMBINED",
+    "Foundation_DJ17": "Foundation",
+    "Pantheon_PS1MD": "PS1",
+}
+
+
 @pytest.mark.parametrize(
-    ("name", "count", "points", "ignored"),
+    ("name", "files", "count", "points", "rejected"),
     [
-        ("CSPDR3_anthony", 136, 19880, 0),
-        ("CfA3_DJ20", 185, 11523, 0),
-        ("Foundation_DJ17", 185, 6010, 245),
-        ("Pantheon_PS1MD", 369, 16464, 813),
+        ("CSPDR3_anthony", "listed", 136, 19880, {"duplicate": 3}),
+        ("CfA3_DJ20", "listed", 185, 11523, {"duplicate": 1}),
+        ("Foundation_DJ17", "listed", 185, 6010, {"ignore_list": 105}),
+        ("Pantheon_PS1MD", "listed", 369, 16464, {"ignore_list": 93}),
+        ("CSPDR3_anthony", "all", 136, 19880, {"duplicate": 3}),
+        ("CfA3_DJ20", "all", 186, 11667, {"duplicate": 1}),
+        ("Foundation_DJ17", "all", 242, 7775, {"ignore_list": 197}),
+        ("Pantheon_PS1MD", "all", 370, 16490, {"ignore_list": 93}),
     ],
 )
 @pytest.mark.real
-def test_pantheon_plus_files_are_read(real_data, name, count, points, ignored):
-    path = real_data / "lightcurves" / "pantheonplus_snana" / f"{name}.tar.gz"
-    texts, rejected = read_snana_texts(path)
-    assert len(texts) == count
-    assert sum(len(text.columns["MJD"]) for text in texts) == points
-    assert len(rejected) == ignored
-    targets = targets_from_snana(texts)
-    assert np.isfinite(targets["z_hel"]).all()
-    assert np.isfinite(targets["mwebv"]).all()
+def test_every_pantheon_plus_file_is_read(real_data, name, files, count, points, rejected):
+    folder = real_data / "lightcurves" / "pantheonplus_snana"
+    kcor = folder / "kcor" / f"kcor_{KCORS[name]}_v6_1.fits.gz"
+    lcs = read_lightcurves(folder / f"{name}.tar.gz", kcor=kcor, snana_files=files)
+    assert len(lcs.targets) == count
+    assert len(lcs) + sum(rejected.values()) == points
+    assert reasons(lcs) == rejected
+    assert np.isfinite(lcs.targets["z_hel"]).all()
+    assert np.isfinite(lcs.targets["mwebv"]).all()
+    assert set(lcs["band"]) == set(lcs.passbands)
+
+
+@pytest.mark.real
+def test_a_supernova_in_two_files_of_a_release_keeps_both(real_data):
+    path = real_data / "lightcurves" / "pantheonplus_snana" / "CfA3_DJ20.tar.gz"
+    names = {text.sn: text.file for text in read_snana_texts(path, files="all").texts}
+    assert names["2007sr"].endswith("CFA3_KEPLERCAM_2007sr_ASAS.DAT")  # the one on the list
+    assert names["CFA3_KEPLERCAM_2007sr"].endswith("CFA3_KEPLERCAM_2007sr.DAT")
+
+
+def reasons(lcs):
+    frame = lcs.rejected.to_pandas()
+    return frame.groupby("reason")["count"].sum().to_dict()
+
+
+def test_a_file_that_cannot_be_read_costs_only_itself(tmp_path, write_kcor, caplog):
+    folder = tmp_path / "SAMPLE"
+    folder.mkdir()
+    (folder / "a.DAT").write_text(TEXT.replace("nan", "9000.0"))
+    (folder / "b.DAT").write_text(TEXT.replace("2016W", "2016X").replace("NULL 17.5 0.02 nan", "5"))
+    (folder / "c.DAT").write_text(TEXT.replace("SNID: 2016W", ""))
+    (folder / "notes.txt").write_text("nothing of a light curve")
+    kcor = write_kcor(tmp_path / "kcor.fits")
+    lcs = read_lightcurves(folder, kcor=kcor)
+    assert lcs.targets["sn"].tolist() == ["2016W"]
+    assert lcs.rejected.to_pylist() == [
+        {"sn": str(folder / name), "reason": "unreadable_file", "count": 1}
+        for name in ("b.DAT", "c.DAT")
+    ]
+    assert "2 files could not be read" in caplog.text
+    assert "b.DAT: an OBS row has 4 values, VARLIST 7" in caplog.text
+    with pytest.raises(InputError, match="2 unreadable_file"):
+        read_lightcurves(folder, kcor=kcor, strict=True)
+    (folder / "a.DAT").unlink()
+    with pytest.raises(InputError, match="none of 2 files could be read"):
+        read_lightcurves(folder, kcor=kcor)
+
+
+def test_one_snid_in_two_files_is_refused_or_both_are_kept(tmp_path, write_kcor):
+    folder = tmp_path / "SAMPLE"
+    folder.mkdir()
+    (folder / "a.DAT").write_text(TEXT)
+    (folder / "b.DAT").write_text(TEXT)
+    kcor = write_kcor(tmp_path / "kcor.fits")
+    with pytest.raises(InputError, match=r"2016W \(FOUNDATION and FOUNDATION\); choose"):
+        read_lightcurves(folder, kcor=kcor)
+    lcs = read_lightcurves(folder, kcor=kcor, snana_files="all")
+    assert lcs.targets["sn"].tolist() == ["2016W", "b"]
+
+
+def test_archives_are_bounded_and_must_be_whole(tmp_path, write_kcor, monkeypatch):
+    (tmp_path / "a.DAT").write_text(TEXT * 20)
+    path = tmp_path / "sample.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        archive.add(tmp_path / "a.DAT", "a.DAT")
+    kcor = write_kcor(tmp_path / "kcor.fits")
+    monkeypatch.setattr(bounded, "MAX_FILE", 1000)
+    with pytest.raises(InputError, match=r"a.DAT has \d+ bytes, a light curve"):
+        read_lightcurves(path, kcor=kcor)
+    monkeypatch.setattr(bounded, "MAX_ARCHIVE", 1000)
+    with pytest.raises(InputError, match="more than 1000 bytes unpacked"):
+        read_lightcurves(path, kcor=kcor)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(InputError, match="expected a whole tar archive"):
+        read_lightcurves(path, kcor=kcor)
 
 
 def read_fitres(path):

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from numpy.typing import NDArray
 
+from chandelle.core.errors import InputError
 from chandelle.core.units import AB_JY
 from chandelle.instrument.passbands import load_passband
 from chandelle.physics.photometry import ab_bandflux, band_samples, support
@@ -74,6 +75,17 @@ class BandSet:
             return covered, np.ones_like(covered)
         mean = self.mean[band] / (1 + z)
         return covered, (mean > wave_range[0]) & (mean < wave_range[1])
+
+
+def without_passband(names: Sequence[str], own: Mapping[str, Passband]) -> dict[str, str]:
+    """Names that have no passband, with what is to be said of each."""
+    unknown = {}
+    for name in names:
+        try:
+            resolve([name], own)
+        except InputError as error:
+            unknown[name] = str(error)
+    return unknown
 
 
 def resolve(names: Sequence[str], own: Mapping[str, Passband]) -> list[Passband]:

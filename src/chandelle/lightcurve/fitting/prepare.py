@@ -1,12 +1,13 @@
 """What is to be fitted of a set of light curves, and why some targets are not."""
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chandelle.lightcurve.fitting.bands import BandSet, resolve, stack_bands
+from chandelle.lightcurve.fitting.bands import BandSet, resolve, stack_bands, without_passband
 from chandelle.lightcurve.fitting.batch import FlatEpochs
 from chandelle.physics.salt import SaltModel
 from chandelle.physics.salt_bands import series_terms
@@ -38,8 +39,8 @@ class Prepared:
     band_dropped : NDArray, shape (target,)
         Whether some of its bands lie outside the model's wavelengths.
     points_rejected : NDArray, shape (target,)
-        Whether some of its epochs have no finite time, flux or positive error: light curves that
-        `read_lightcurves` made have none.
+        Whether some of its epochs have no known passband, finite time, flux or positive error:
+        light curves that `read_lightcurves` made have none.
     terms, terms_wide : int
         Taylor terms of the color law that suffice up to `C_SERIES` and up to the bound of c.
     """
@@ -86,17 +87,22 @@ def prepare(
     epochs, names = _flatten(lcs)
     is_usable = np.isfinite(epochs.mjd) & np.isfinite(epochs.flux)
     is_usable &= np.isfinite(epochs.flux_err) & (epochs.flux_err > 0)
+    unknown = without_passband(names, lcs.passbands)
+    is_usable &= ~np.isin(epochs.band, [names.index(name) for name in unknown])
     rejected = np.zeros(n, dtype=bool)
     rejected[epochs.target[~is_usable]] = True
     if not is_usable.all():
         _log.warning(
-            "%d epochs of %d targets have no finite time, flux or error and are left out",
+            "%d epochs of %d targets have no finite time, flux or error, or no passband, and are "
+            "left out%s",
             np.sum(~is_usable),
             rejected.sum(),
+            f"; {', '.join(unknown.values())}" if unknown else "",
         )
         epochs = epochs.take(is_usable)
     has_data = np.bincount(epochs.target, minlength=n) > 0
     is_valid = np.isfinite(z) & (z >= 0)
+    names, epochs = _only_known(names, epochs, unknown)
     bands = stack_bands(resolve(names, lcs.passbands)) if names else None
     dropped = np.zeros(n, dtype=bool)
     if bands is not None:
@@ -140,6 +146,17 @@ def _flatten(lcs: LightCurves) -> tuple[FlatEpochs, list[str]]:
         row=np.arange(len(lcs)),
     )
     return epochs, [str(name) for name in bands]
+
+
+def _only_known(
+    names: list[str], epochs: FlatEpochs, unknown: Mapping[str, str]
+) -> tuple[list[str], FlatEpochs]:
+    """Drop the names that no epoch uses, and number the bands anew."""
+    if not unknown:
+        return names, epochs
+    known = [name for name in names if name not in unknown]
+    number = np.array([known.index(n) if n in known else -1 for n in names], dtype=np.int64)
+    return known, replace(epochs, band=number[epochs.band])
 
 
 def _terms(

@@ -11,8 +11,11 @@ from chandelle.core.errors import InputError
 from chandelle.core.units import LN10_OVER_2P5, ZP_NJY, nanojansky_from_zp
 from chandelle.lightcurve.ingest.avro import read_avro
 from chandelle.lightcurve.ingest.bounded import archive_files, is_archive, read_bounded
-from chandelle.lightcurve.ingest.raw import RawLightCurves, lost_rows, unreadable
+from chandelle.lightcurve.ingest.csvtable import numbers
+from chandelle.lightcurve.ingest.epochs import Raw
+from chandelle.lightcurve.ingest.lost import lost_rows, unreadable
 from chandelle.lightcurve.ingest.tables import Rows
+from chandelle.lightcurve.ingest.times import AT_THE_OBSERVATORY
 from chandelle.products.product import Meta
 from chandelle.products.schema import table_from_columns
 from chandelle.products.targets import Targets
@@ -37,7 +40,7 @@ _NUMBERS = tuple(name for name in _ALL if name not in ("isdiffpos", "procstatus"
 _SIGNS = {"t": 1.0, "1": 1.0, "true": 1.0, "f": -1.0, "0": -1.0, "false": -1.0}
 
 
-def raw_alerts(source: str | Path | Sequence[str | Path]) -> RawLightCurves:
+def raw_alerts(source: str | Path | Sequence[str | Path]) -> Raw:
     """Read alert packets into one light curve an object.
 
     Detections are `magpsf` with the sign of `isdiffpos`; forced photometry, where a packet has it
@@ -51,7 +54,7 @@ def raw_alerts(source: str | Path | Sequence[str | Path]) -> RawLightCurves:
 
     Returns
     -------
-    RawLightCurves
+    Raw
         Objects in order of their first packet, redshifts unknown. Left out, and counted in `lost`:
         upper_limit (exposures without detection), forced_warning (`procstatus` is not 0),
         forced_unmeasured, sign_unknown, and duplicate (the same exposure in another packet).
@@ -76,8 +79,10 @@ def raw_alerts(source: str | Path | Sequence[str | Path]) -> RawLightCurves:
     )
     reasons = _reasons(points)
     good = reasons == ""
-    return RawLightCurves(
-        rows=Rows(columns=_columns(points[good]), label=str(source)),
+    return Raw(
+        rows=Rows(
+            columns=_columns(points.loc[good]), label=str(source), facts=dict(AT_THE_OBSERVATORY)
+        ),
         targets=_targets(points),
         lost=lost + lost_rows(points["sn"].to_numpy(dtype=str), reasons),
     )
@@ -124,7 +129,7 @@ def _points(packet: Mapping[str, Any], *, file: str) -> dict[str, list]:
 def _reasons(points: pd.DataFrame) -> np.ndarray:
     """Make the columns numbers, in place, and say why a measurement is left out."""
     for name in _NUMBERS:
-        points[name] = pd.to_numeric(points[name], errors="coerce").astype(float)
+        points[name] = numbers(points, name)
     points["sign"] = points["isdiffpos"].astype(str).str.lower().map(_SIGNS).astype(float)
     is_forced = points["is_forced"].to_numpy(dtype=bool)
     flux = points["forcediffimflux"].to_numpy()
@@ -160,11 +165,11 @@ def _columns(points: pd.DataFrame) -> dict[str, np.ndarray]:
     detected = points["sign"].to_numpy() * size
     detected_err = size * points["sigmapsf"].to_numpy() * LN10_OVER_2P5
     zp = np.where(forced, points["magzpsci"].to_numpy(), ZP_NJY)
-    fid = pd.to_numeric(points["fid"], errors="coerce")
+    fids = points["fid"].tolist()
     return {
         "sn": points["sn"].to_numpy(dtype=str),
         "mjd": points["jd"].to_numpy() - _JD_OF_MJD_0,
-        "band": fid.map(BANDS).fillna("fid " + points["fid"].astype(str)).to_numpy(dtype=str),
+        "band": np.array([BANDS.get(fid, f"fid {fid}") for fid in fids], dtype=str),
         "flux": np.where(forced, points["forcediffimflux"].to_numpy(), detected),
         "flux_err": np.where(forced, points["forcediffimfluxunc"].to_numpy(), detected_err),
         "zp": zp,
@@ -175,12 +180,12 @@ def _columns(points: pd.DataFrame) -> dict[str, np.ndarray]:
 def _targets(points: pd.DataFrame) -> Targets:
     """Objects at the median position of their detections."""
     by_name = points.groupby("sn", sort=False)
-    position = by_name[["ra", "dec"]].median()
-    names = position.index.to_numpy(dtype=str)
+    position = {name: by_name[name].median() for name in ("ra", "dec")}
+    names = np.asarray(position["ra"].index, dtype=str)
     columns: dict[str, Sequence | np.ndarray] = {
         "sn": names,
-        "ra": position["ra"].to_numpy(),
-        "dec": position["dec"].to_numpy(),
+        "ra": np.asarray(position["ra"], dtype=float),
+        "dec": np.asarray(position["dec"], dtype=float),
         "z_hel": np.full(len(names), np.nan),
         "survey": np.full(len(names), "ZTF"),
     }

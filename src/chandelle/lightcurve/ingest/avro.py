@@ -6,6 +6,7 @@ from io import BytesIO
 from typing import Any
 
 import fastavro
+from fastavro.schema import SchemaParseException, UnknownType
 
 from chandelle.core.errors import InputError
 
@@ -30,8 +31,8 @@ _BROKEN = (
     StopIteration,
     TypeError,
     ValueError,
-    fastavro.schema.SchemaParseException,
-    fastavro.schema.UnknownType,
+    SchemaParseException,
+    UnknownType,
 )
 """What reading something else than Avro was seen to raise."""
 _PRIMITIVES = ("boolean", "int", "long", "float", "double", "bytes", "string")
@@ -71,17 +72,14 @@ def read_avro(content: bytes, *, file: str) -> list[dict[str, Any]]:
             raise InputError(f"{file}: an Avro schema of {len(schema)} bytes; expected one of ZTF")
         if _least_bytes(json.loads(schema), {}, file=file) == 0:
             raise InputError(f"{file}: Avro records that take no byte; not a ZTF packet")
-        return [dict(record) for record in fastavro.reader(BytesIO(content)) if _is_record(record)]
+        records: list[Any] = list(fastavro.reader(BytesIO(content)))
     except InputError:
         raise
     except _BROKEN as error:
         raise InputError(
             f"{file}: expected a whole Avro file, {type(error).__name__}: {error}"
         ) from error
-
-
-def _is_record(record: Any) -> bool:
-    return isinstance(record, Mapping)
+    return [record for record in records if isinstance(record, dict)]
 
 
 def _meta(content: bytes) -> Mapping[str, bytes]:

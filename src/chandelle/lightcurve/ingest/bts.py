@@ -1,10 +1,8 @@
 """ZTF Bright Transient Survey: one CSV of alert magnitudes a supernova, and the survey's table."""
 
 import logging
-from collections.abc import Iterator, Sequence
-from io import BytesIO
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -15,10 +13,13 @@ from astropy.coordinates import Angle
 from chandelle.core.errors import InputError
 from chandelle.core.units import LN10_OVER_2P5, ZP_NJY, nanojansky_from_zp
 from chandelle.lightcurve.ingest.bounded import archive_files, is_archive, read_bounded
+from chandelle.lightcurve.ingest.csvtable import numbers, parse_csv, require, words
+from chandelle.lightcurve.ingest.epochs import Raw
 from chandelle.lightcurve.ingest.frames import cmb_redshift
-from chandelle.lightcurve.ingest.raw import RawLightCurves, unreadable
+from chandelle.lightcurve.ingest.lost import unreadable
 from chandelle.lightcurve.ingest.tables import Rows
 from chandelle.lightcurve.ingest.target_tables import targets_from
+from chandelle.lightcurve.ingest.times import AT_THE_OBSERVATORY
 from chandelle.products.product import Meta
 from chandelle.products.schema import table_from_columns
 from chandelle.products.targets import Targets
@@ -27,11 +28,12 @@ _log = logging.getLogger(__name__)
 
 COLUMNS = ("time", "mag", "magerr", "band")
 """Header of a light-curve file."""
+_NEEDED = ("ZTFID", "redshift")
 BANDS = {"g": "ztfg", "r": "ztfr", "R": "ztfr", "i": "ztfi"}
 """Passband of each letter."""
 A_V_PER_EBV = 2.742 / 0.86
 """A_V of the table over E(B-V): both are of the map of SFD, 2.742 and 0.86 times its E(B-V)
-(Schlafly & Finkbeiner 2011, Landolt V at R_V = 3.1, as NED lists A_V)."""
+(Schlafly & Finkbeiner 2011, Landolt V at R_V = 3.1)."""
 _SUFFIX = ".csv"
 _HEAD = 1000
 _PEAK_JD_0 = 2_458_000.0
@@ -40,7 +42,9 @@ _JD_OF_MJD_0 = 2_400_000.5
 TargetsOfBts = Targets | str | Path | pd.DataFrame | None
 
 
-def raw_bts(source: str | Path, *, targets: TargetsOfBts = None) -> RawLightCurves:
+def raw_bts(
+    source: str | Path, *, targets: TargetsOfBts = None, bands: Mapping[str, str] | None = None
+) -> Raw:
     """Read light curves of alert magnitudes (detections only) and what the survey says of them.
 
     Parameters
@@ -49,10 +53,12 @@ def raw_bts(source: str | Path, *, targets: TargetsOfBts = None) -> RawLightCurv
         Folder or tar archive of files ``NAME.csv`` with columns time [MJD], mag, magerr, band.
     targets : path, DataFrame or Targets, optional
         The table of the survey (`bts_targets`), or any other of targets.
+    bands : mapping, optional
+        Passbands of letters beside, or other than, `BANDS`.
 
     Returns
     -------
-    RawLightCurves
+    Raw
         One target a file, in order of name, whether the table knows it or not: without redshift
         it is NaN. Rows of the table without a light curve here are not taken.
 
@@ -61,6 +67,7 @@ def raw_bts(source: str | Path, *, targets: TargetsOfBts = None) -> RawLightCurv
     InputError
         If there is no file, or none can be read.
     """
+    passbands = {**BANDS, **(bands or {})}
     frames: dict[str, pd.DataFrame] = {}
     failures: dict[str, str] = {}
     for file, content in _files(Path(source)):
@@ -80,13 +87,13 @@ def raw_bts(source: str | Path, *, targets: TargetsOfBts = None) -> RawLightCurv
     columns = {
         "sn": np.repeat(np.array(names, dtype=str), counts),
         "mjd": table["time"].to_numpy(),
-        "band": np.array([BANDS.get(letter, letter) for letter in letters], dtype=str),
+        "band": np.array([passbands.get(letter, letter) for letter in letters], dtype=str),
         "flux": flux,
         "flux_err": flux * LN10_OVER_2P5 * table["magerr"].to_numpy(),
         "zp": np.full(len(table), ZP_NJY),
     }
-    return RawLightCurves(
-        rows=Rows(columns=columns, label=str(source)),
+    return Raw(
+        rows=Rows(columns=columns, label=str(source), facts=dict(AT_THE_OBSERVATORY)),
         targets=_targets_of(names, targets, label=str(source)),
         lost=lost,
     )
@@ -122,19 +129,9 @@ def _files(source: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _light_curve(content: bytes, *, file: str) -> pd.DataFrame:
-    try:
-        frame = pd.read_csv(BytesIO(content), dtype={"band": str})
-    except (ValueError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: expected CSV, {error}") from error
-    missing = [name for name in COLUMNS if name not in frame]
-    if missing:
-        raise InputError(
-            f"{file}: missing column {', '.join(missing)}; found {', '.join(map(str, frame))}"
-        )
-    numbers = {
-        name: pd.to_numeric(frame[name], errors="coerce").astype(float) for name in COLUMNS[:3]
-    }
-    return pd.DataFrame({**numbers, "band": frame["band"].fillna("").astype(str)})
+    frame = parse_csv(content, file=file, needed=COLUMNS, dtype={"band": str})
+    columns = {name: numbers(frame, name) for name in COLUMNS[:3]}
+    return pd.DataFrame({**columns, "band": words(frame, "band")})
 
 
 def bts_targets(source: str | Path | pd.DataFrame) -> Targets:
@@ -157,42 +154,28 @@ def bts_targets(source: str | Path | pd.DataFrame) -> Targets:
         If it is not this table.
     """
     label = str(source) if isinstance(source, str | Path) else "targets"
-    frame = source
-    if isinstance(source, str | Path):
-        try:
-            frame = pd.read_csv(BytesIO(read_bounded(Path(source))), dtype=str)
-        except (ValueError, UnicodeDecodeError) as error:
-            raise InputError(f"{label}: expected the CSV table of the survey, {error}") from error
-    frame = cast(pd.DataFrame, frame)
-    missing = [name for name in ("ZTFID", "redshift") if name not in frame]
-    if missing:
-        raise InputError(
-            f"{label}: missing column {', '.join(missing)}; expected the table of the Bright "
-            f"Transient Survey, found {', '.join(map(str, frame))}"
-        )
-
-    def number(name: str) -> np.ndarray:
-        empty = pd.Series(np.nan, index=frame.index)
-        return pd.to_numeric(frame.get(name, empty), errors="coerce").to_numpy(dtype=float)
-
-    def text(name: str) -> np.ndarray:
-        return frame.get(name, pd.Series("", index=frame.index)).fillna("").to_numpy(dtype=str)
-
-    ra = _degrees(text("RA"), units.hourangle, label=label)
-    dec = _degrees(text("Dec"), units.deg, label=label)
+    if isinstance(source, pd.DataFrame):
+        frame = source
+        require(frame, _NEEDED, file=label)
+    else:
+        frame = parse_csv(read_bounded(Path(source)), file=label, needed=_NEEDED, dtype=str)
+    ra = _degrees(words(frame, "RA"), units.hourangle, label=label)
+    dec = _degrees(words(frame, "Dec"), units.deg, label=label)
     columns: dict[str, Sequence | np.ndarray] = {
-        "sn": text("ZTFID"),
+        "sn": words(frame, "ZTFID"),
         "ra": ra,
         "dec": dec,
-        "z_hel": number("redshift"),
-        "z_cmb": cmb_redshift(number("redshift"), ra, dec),
-        "mwebv": number("A_V") / A_V_PER_EBV,
-        "class": text("type"),
+        "z_hel": numbers(frame, "redshift"),
+        "z_cmb": cmb_redshift(numbers(frame, "redshift"), ra, dec),
+        "mwebv": numbers(frame, "A_V") / A_V_PER_EBV,
+        "class": words(frame, "type"),
         "survey": np.full(len(frame), "ZTF"),
-        "iau_name": text("IAUID"),
-        "peak_mjd": number("peakt") + _PEAK_JD_0 - _JD_OF_MJD_0,
-        "peak_mag": number("peakmag"),
-        "peak_band": np.array([BANDS.get(letter, "") for letter in text("peakfilt")], dtype=str),
+        "iau_name": words(frame, "IAUID"),
+        "peak_mjd": numbers(frame, "peakt") + _PEAK_JD_0 - _JD_OF_MJD_0,
+        "peak_mag": numbers(frame, "peakmag"),
+        "peak_band": np.array(
+            [BANDS.get(letter, "") for letter in words(frame, "peakfilt")], dtype=str
+        ),
     }
     return Targets(table=table_from_columns(columns), meta=Meta())
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from chandelle.lightcurve.ingest.dr2_layout import REJECTED_FLAGS, dr2_directory, raw_dr2
-from chandelle.lightcurve.ingest.read import read_lightcurves
+from chandelle.lightcurve.ingest.epochs import Policy, check_epochs
+from chandelle.lightcurve.ingest.lost import with_lost
 from chandelle.products.lightcurves import LightCurves
 
 
@@ -52,4 +53,6 @@ def read_ztf_dr2(
     raw = raw_dr2(
         dr2_directory(directory), flags=flags, salt_table=(salt_model, salt_bands, salt_phases)
     )
-    return read_lightcurves(raw, origin="real")
+    assert raw.targets is not None
+    lcs = check_epochs(raw.rows, raw.targets, {}, Policy(origin="real"))
+    return with_lost(lcs, raw.lost, strict=False)

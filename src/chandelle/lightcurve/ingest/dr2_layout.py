@@ -3,7 +3,6 @@
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +10,12 @@ import pandas as pd
 
 from chandelle.core.errors import InputError
 from chandelle.lightcurve.ingest.bounded import is_plain_name, read_bounded
+from chandelle.lightcurve.ingest.csvtable import numbers, parse_csv, require, words
+from chandelle.lightcurve.ingest.epochs import Raw
 from chandelle.lightcurve.ingest.frames import cmb_redshift
-from chandelle.lightcurve.ingest.raw import Lost, RawLightCurves, lost_rows, unreadable
+from chandelle.lightcurve.ingest.lost import Lost, lost_rows, unreadable
 from chandelle.lightcurve.ingest.tables import Rows
+from chandelle.lightcurve.ingest.times import AT_THE_OBSERVATORY
 from chandelle.products.product import Meta
 from chandelle.products.schema import table_from_columns
 from chandelle.products.targets import Targets
@@ -105,7 +107,7 @@ def raw_dr2(
     *,
     flags: Sequence[int] = REJECTED_FLAGS,
     salt_table: tuple[str, str, tuple[int, int]] = _DEFAULT,
-) -> RawLightCurves:
+) -> Raw:
     """Read tables and light curves of the tree.
 
     Parameters
@@ -119,7 +121,7 @@ def raw_dr2(
 
     Returns
     -------
-    RawLightCurves
+    Raw
         One target a row of the table of supernovae, in its order.
 
     Raises
@@ -164,7 +166,11 @@ def raw_dr2(
         "zp": table["ZP"].to_numpy()[good],
     }
     lost += tuple(Lost(name, "no_file", 1) for name in absent) + lost_rows(owner, reasons)
-    return RawLightCurves(rows=Rows(columns=columns, label=str(folder)), targets=targets, lost=lost)
+    return Raw(
+        rows=Rows(columns=columns, label=str(folder), facts=dict(AT_THE_OBSERVATORY)),
+        targets=targets,
+        lost=lost,
+    )
 
 
 def _flagged(flag: np.ndarray, bits: Sequence[int]) -> np.ndarray:
@@ -177,23 +183,14 @@ def _flagged(flag: np.ndarray, bits: Sequence[int]) -> np.ndarray:
 
 def _light_curve(path: Path) -> pd.DataFrame:
     """Columns of one file: blanks between values, ``#`` before comments."""
-    try:
-        frame = pd.read_csv(BytesIO(read_bounded(path)), sep=r"\s+", comment="#")
-    except (ValueError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: expected a table of epochs, {error}") from error
-    missing = [name for name in _EPOCH if name not in frame]
-    if missing:
-        raise InputError(
-            f"{path}: missing column {', '.join(missing)}; found {', '.join(map(str, frame))}"
-        )
-    numbers = {
-        name: pd.to_numeric(frame[name], errors="coerce").astype(float)
-        for name in ("mjd", "flux", "flux_err", "ZP", "flag")
-    }
-    if numbers["flag"].isna().any():
+    frame = parse_csv(read_bounded(path), file=str(path), needed=_EPOCH, sep=r"\s+", comment="#")
+    flag = numbers(frame, "flag")
+    if np.isnan(flag).any():
         raise InputError(f"{path}: column flag must hold integers")
-    numbers["flag"] = numbers["flag"].astype(np.int64)
-    return pd.DataFrame({**numbers, "filter": frame["filter"].astype(str)})
+    columns = {name: numbers(frame, name) for name in ("mjd", "flux", "flux_err", "ZP")}
+    return pd.DataFrame(
+        {**columns, "flag": flag.astype(np.int64), "filter": words(frame, "filter")}
+    )
 
 
 def dr2_targets(
@@ -231,16 +228,12 @@ def dr2_targets(
     for where in ("global", "local"):
         host = _table(folder / "tables" / f"{where}host_data.csv", index=None, needed=_HOST[:2])
         host = host.rename(columns={column: f"{where}{column}" for column in _HOST})
-        new = [column for column in host if column not in frame]
-        frame = frame.join(host[new])
+        frame = frame.join(host.drop(columns=[column for column in host if column in frame]))
     columns: dict[str, Sequence | np.ndarray] = {"sn": frame.index.to_numpy(dtype=str)}
     for theirs in frame:
         ours = _NAMES.get(str(theirs), f"dr2_{theirs}")
-        values = frame[theirs]
-        if ours in _TEXT or values.dtype.kind not in "fiub":
-            columns[ours] = values.astype(object).where(values.notna(), "").to_numpy().astype(str)
-        else:
-            columns[ours] = values.to_numpy(dtype=float)
+        is_text = ours in _TEXT or pd.Series(frame[theirs]).dtype.kind not in "fiub"
+        columns[ours] = words(frame, str(theirs)) if is_text else numbers(frame, str(theirs))
     if "ra" in columns and "dec" in columns:
         columns["z_cmb"] = cmb_redshift(columns["z_hel"], columns["ra"], columns["dec"])
     columns["survey"] = np.full(len(frame), "ZTF")
@@ -249,17 +242,10 @@ def dr2_targets(
 
 def _table(path: Path, *, index: str | None, needed: Sequence[str]) -> pd.DataFrame:
     """One table of the release, its rows by the name of the supernova."""
-    try:
-        frame = pd.read_csv(BytesIO(read_bounded(path)), index_col=0)
-    except (ValueError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: expected a CSV table, {error}") from error
-    if index is not None and index in frame:
+    frame = parse_csv(read_bounded(path), file=str(path), needed=needed, index_col=0)
+    if index is not None:
+        require(frame, [index], file=str(path))
         frame = frame.set_index(index)
-    missing = [name for name in needed if name not in frame]
-    if missing:
-        raise InputError(
-            f"{path}: missing column {', '.join(missing)}; found {', '.join(map(str, frame))}"
-        )
     if frame.index.has_duplicates:
         twin = frame.index[frame.index.duplicated()][0]
         raise InputError(f"{path}: {twin} stands twice; a supernova has one row")

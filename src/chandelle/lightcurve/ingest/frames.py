@@ -1,5 +1,7 @@
 """Redshifts in the frame of the cosmic microwave background."""
 
+from typing import Any
+
 import numpy as np
 from astropy import units
 from astropy.coordinates import SkyCoord
@@ -37,7 +39,7 @@ def cmb_redshift(z_hel: ArrayLike, ra: ArrayLike, dec: ArrayLike) -> NDArray[np.
     ----------
     Planck Collaboration I, 2020, A&A 641, A1.
     """
-    apex = SkyCoord(*DIPOLE_GALACTIC, unit="deg", frame="galactic").icrs
+    apex: Any = SkyCoord(*DIPOLE_GALACTIC, unit="deg", frame="galactic").icrs
     longitude = np.radians(np.asarray(ra, dtype=float) - apex.ra.to_value(units.deg))
     latitude = np.radians(np.asarray(dec, dtype=float))
     pole = apex.dec.to_value(units.rad)

@@ -1,60 +1,35 @@
 """Read light curves of any kind: check each epoch, convert it to nJy, count what is left out."""
 
-import logging
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 from astropy.table import Table
 
 from chandelle.core.errors import InputError
-from chandelle.core.flags import Flag
-from chandelle.core.units import ZP_NJY, nanojansky_from_zp
-from chandelle.instrument.passbands import list_passbands, load_passband
-from chandelle.lightcurve.ingest.raw import RawLightCurves, with_lost
+from chandelle.lightcurve.ingest.bounded import is_archive
+from chandelle.lightcurve.ingest.crossmatch import Duplicates, settle, warn_of_pairs
+from chandelle.lightcurve.ingest.epochs import Policy, Raw, check_epochs
+from chandelle.lightcurve.ingest.folders import read_table, read_tables, tables_in
+from chandelle.lightcurve.ingest.lost import with_lost
+from chandelle.lightcurve.ingest.overrides import override
 from chandelle.lightcurve.ingest.releases import read_release
-from chandelle.lightcurve.ingest.snana import VpecSign, WhichFiles
-from chandelle.lightcurve.ingest.tables import Rows, find_columns, load_file, rows_of
-from chandelle.lightcurve.ingest.target_tables import (
-    TARGET_ALIASES,
-    names_of,
-    targets_from,
-    targets_of_rows,
-)
-from chandelle.lightcurve.ingest.validate import explain_bands, reject, summary
+from chandelle.lightcurve.ingest.snana import VpecSign, WhichFiles, is_snana_text
+from chandelle.lightcurve.ingest.snana_release import raw_snana_texts
+from chandelle.lightcurve.ingest.systems import System
+from chandelle.lightcurve.ingest.tables import TABLE_SUFFIXES, refuse_unsafe
+from chandelle.lightcurve.ingest.target_tables import targets_from, targets_of_rows
+from chandelle.lightcurve.ingest.times import TimeScale
 from chandelle.products.lightcurves import LightCurves
 from chandelle.products.passband import Passband
-from chandelle.products.product import Meta, Origin
-from chandelle.products.schema import table_from_columns
+from chandelle.products.product import Origin
 from chandelle.products.targets import Targets
 
-_log = logging.getLogger(__name__)
-
-Source = (
-    str
-    | Path
-    | pd.DataFrame
-    | Table
-    | pa.Table
-    | LightCurves
-    | RawLightCurves
-    | Sequence[str | Path]
-)
+Source = str | Path | pd.DataFrame | Table | pa.Table | LightCurves | Sequence[str | Path]
 """What light curves are read from."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Read:
-    """Epochs before the checks, with what came with them."""
-
-    rows: Rows
-    targets: Targets
-    passbands: Mapping[str, Passband] = field(default_factory=dict)
 
 
 def read_lightcurves(
@@ -62,34 +37,55 @@ def read_lightcurves(
     *,
     targets: Targets | str | Path | pd.DataFrame | Table | None = None,
     kcor: str | Path | None = None,
+    header_override: str | Path | Sequence[str | Path] = (),
     snana_vpec: VpecSign = "velocity",
     snana_files: WhichFiles = "listed",
     passbands: Mapping[str, Passband] | None = None,
+    bands: Mapping[str, str] | None = None,
+    zpsys: str | Mapping[str, System] | None = None,
+    time_scale: TimeScale | None = None,
+    duplicates: Duplicates = "error",
     origin: Origin | None = None,
     strict: bool = False,
 ) -> LightCurves:
     """Read light curves, reject unusable epochs with a reason, and convert fluxes to nJy.
 
     Columns go by their usual names: target (`sn`, `name`, `target` ...), time (`mjd`, `time` ...),
-    `band` or `filter`, `flux`, `fluxerr` or `flux_err`, `zp`, `zpsys` (AB only).
+    `band` or `filter`, `flux`, `fluxerr` or `flux_err`, `zp`, `zpsys` (AB where absent); or `mag`
+    and `magerr` in place of fluxes. Epochs that look wrong but may be right are kept, flagged
+    (zp_outlier, sign_suspect, baseline_offset) and named in a warning.
 
     Parameters
     ----------
     source : path, paths, DataFrame, Table, arrow table or LightCurves
-        A folder that `LightCurves.write` wrote; a Parquet, CSV or ECSV file; a flat DataFrame or
-        one with the (target, observation) index; an astropy Table or QTable (fluxes with units are
-        converted); SNANA text as files, folder or tar archive, SNANA FITS pairs (HEAD, PHOT); ZTF
-        alert packets; light curves of the Bright Transient Survey; the folder of the ZTF DR2.
+        A folder that `LightCurves.write` wrote; a Parquet, CSV or ECSV file; a list or a folder of
+        such files (a supernova a file); a flat DataFrame or one with the (target, observation)
+        index; an astropy Table or QTable (fluxes with units are converted); SNANA text as files,
+        folder or tar archive, SNANA FITS pairs (HEAD, PHOT); ZTF alert packets; light curves of
+        the Bright Transient Survey (folder or tar archive); the folder of the ZTF DR2.
     targets : Targets, path, DataFrame or Table, optional
         Name, redshift, mwebv ... of each supernova. Its order is kept, a target without epochs
         stays, and epochs of others are refused. Without it the table's own columns or meta serve.
     kcor : path, optional
         SNANA calibration file of the passbands and zero points; needed for SNANA.
+    header_override : path or paths, optional
+        SNANA override files, whose values replace those of the targets.
     snana_vpec : {"velocity", "correction"}
         Sign of VPEC in SNANA headers: the velocity, positive when receding (today), or what is to
         be added (files of 2018 and before, Foundation DR1 for one).
     passbands : mapping, optional
         Passbands by name, beside those the package ships.
+    bands : mapping, optional
+        What the table's names of bands mean, ``{"g": "ztfg"}``; unambiguous ones are known.
+    zpsys : str or mapping, optional
+        System of all magnitudes ("ab", "vega"), or what names in the column zpsys mean: a spectrum
+        of magnitude zero, its file, or ``{band: (standard, magnitude of the standard)}``.
+    time_scale : {"utc", "tai", "tt", "tdb"}, optional
+        Scale of the MJD; it is recorded, `Time` and dates with a zone are converted to it. By
+        default what the table says, else UTC.
+    duplicates : {"error", "keep", "merge"}
+        What to do with a supernova that several surveys observed: refuse, make it one target a
+        survey (``name_survey``), or one of all epochs.
     origin : {"simulated", "published", "real"}, optional
         Where the data come from; carried by every product made of them.
     strict : bool
@@ -103,7 +99,8 @@ def read_lightcurves(
     Raises
     ------
     InputError
-        If the source is unusable as a whole, mixes JD with MJD, or `strict` and an epoch is bad.
+        If the source is unusable as a whole, mixes JD with MJD, has dates without a zone, or
+        `strict` and an epoch is bad.
 
     Examples
     --------
@@ -118,16 +115,59 @@ def read_lightcurves(
     """
     if isinstance(source, LightCurves) or _is_product_folder(source):
         return _ready(source, targets=targets, passbands=passbands, origin=origin)
-    raw = read_release(source, targets=targets, kcor=kcor, vpec=snana_vpec, files=snana_files)
-    if raw is not None:
-        read = _Read(rows=raw.rows, targets=raw.targets, passbands=raw.passbands)
-    else:
-        read = _read_table(source)
-        if targets is not None:
-            read = replace(read, targets=targets_from(targets))
-    read = replace(read, passbands={**read.passbands, **(passbands or {})})
-    lcs = _checked(read, origin=origin, strict=strict)
-    return lcs if raw is None else with_lost(lcs, raw.lost, strict=strict)
+    how = {"kcor": kcor, "vpec": snana_vpec, "files": snana_files}
+    raw = read_release(source, targets=targets, kcor=kcor, vpec=snana_vpec, bands=bands)
+    if raw is None:
+        raw = _read(source, snana=how, time_scale=time_scale)
+        raw = raw if targets is None else replace(raw, targets=targets_from(targets))
+    rows, known, facts = settle(raw.rows, raw.targets, duplicates)
+    if known is None:
+        known = targets_of_rows(rows, raw.extra, is_merged=duplicates == "merge")
+    if header_override:
+        known, facts["header_override"] = override(known, header_override)
+    warn_of_pairs(known, label=rows.label)
+    rows = replace(rows, facts={**rows.facts, **facts})
+    policy = Policy(bands=bands, zpsys=zpsys, origin=origin, strict=strict)
+    lcs = check_epochs(rows, known, {**raw.passbands, **(passbands or {})}, policy)
+    return with_lost(lcs, raw.lost, strict=strict)
+
+
+def _read(source: Any, *, snana: Mapping[str, Any], time_scale: TimeScale | None) -> Raw:
+    """Read tables or SNANA text, whichever the source is."""
+    if isinstance(source, pd.DataFrame | Table | pa.Table):
+        return read_table(source, time_scale=time_scale)
+    if isinstance(source, str | Path):
+        path = Path(source)
+        tables = tables_in(path) if path.is_dir() else []
+        if tables:
+            return read_tables(tables, label=str(source), time_scale=time_scale)
+        if path.is_dir() or is_archive(path) or is_snana_text(path):
+            return raw_snana_texts(source, label=str(source), **snana)
+        return read_table(source, time_scale=time_scale)
+    if not isinstance(source, Sequence) or not all(isinstance(p, str | Path) for p in source):
+        raise InputError(
+            "light curves are read from a path, a list of paths, a DataFrame, an astropy or arrow "
+            f"table, or LightCurves, got {type(source).__name__}"
+        )
+    return _read_list([Path(path) for path in source], snana=snana, scale=time_scale)
+
+
+def _read_list(paths: list[Path], *, snana: Mapping[str, Any], scale: TimeScale | None) -> Raw:
+    """Read a list of tables, or of SNANA texts."""
+    if not paths:
+        raise InputError("the list of light-curve files is empty; give one path or more")
+    for path in paths:
+        refuse_unsafe(path)
+        if not path.exists():
+            raise InputError(f"{path}: no such file")
+    tables = [path for path in paths if path.suffix.lower() in TABLE_SUFFIXES]
+    if tables and len(tables) < len(paths):
+        other = next(path for path in paths if path not in tables)
+        raise InputError(f"{other} is no table as {tables[0]} is; read the kinds apart")
+    label = str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} others"
+    if tables:
+        return read_tables(tables, label=label, time_scale=scale)
+    return raw_snana_texts(paths, label=label, **snana)
 
 
 def _is_product_folder(source: Any) -> bool:
@@ -146,90 +186,3 @@ def _ready(
     if origin is not None:
         lcs = replace(lcs, meta=replace(lcs.meta, origin=origin))
     return lcs
-
-
-def _read_table(source: Any) -> _Read:
-    label = str(source) if isinstance(source, str | Path) else type(source).__name__
-    table = load_file(Path(source)) if isinstance(source, str | Path) else source
-    rows = rows_of(table, label=label)
-    rows.columns["sn"] = names_of(rows)
-    names = [str(n) for n in (table.colnames if isinstance(table, Table) else _names(table))]
-    found = find_columns(names, TARGET_ALIASES)
-    extra = {ours: table[theirs] for ours, theirs in found.items() if theirs in _names(table)}
-    return _Read(rows=rows, targets=targets_of_rows(rows, extra))
-
-
-def _names(table: Any) -> list[str]:
-    if isinstance(table, Table):
-        return list(table.colnames)
-    return list(table.column_names) if isinstance(table, pa.Table) else list(table.columns)
-
-
-def _checked(read: _Read, *, origin: Origin | None, strict: bool) -> LightCurves:
-    columns = read.rows.columns
-    orphans = np.setdiff1d(columns["sn"], read.targets["sn"])
-    if len(orphans):
-        raise InputError(
-            f"{read.rows.label}: {len(orphans)} supernovae have epochs but no target, first "
-            f"{orphans[0]}; add them to targets= (name, z) or drop their epochs"
-        )
-    known = set(read.passbands) | set(list_passbands())
-    reasons = reject(columns, is_known=lambda band: _is_known(band, read.passbands))
-    line = f"{read.rows.label}: {summary(reasons)}"
-    unknown = columns["band"][reasons == "band_unknown"]
-    if len(unknown):
-        line += f"; unknown bands {explain_bands(unknown.tolist(), known)}"
-    if strict and np.any(reasons != ""):
-        raise InputError(line)
-    _log.log(logging.WARNING if np.any(reasons != "") else logging.INFO, line)
-    table = _epochs(columns, reasons)
-    used = np.unique(table["band"].to_numpy())
-    return LightCurves(
-        table=table,
-        meta=Meta(origin=origin, provenance={"source": read.rows.label, "ingest": line}),
-        targets=read.targets,
-        passbands={name: band for name, band in read.passbands.items() if name in used},
-        rejected=_count(columns["sn"], reasons),
-    )
-
-
-def _is_known(band: str, passbands: Mapping[str, Passband]) -> bool:
-    if band in passbands:
-        return True
-    try:
-        load_passband(band)
-    except InputError:
-        return False
-    return True
-
-
-def _epochs(columns: Mapping[str, np.ndarray], reasons: np.ndarray) -> pa.Table:
-    """Good epochs in nJy, in order of target and time as they came."""
-    good = reasons == ""
-    partial = np.isin(columns["sn"], np.unique(columns["sn"][~good]))
-    flags = np.where(partial, int(Flag.POINTS_REJECTED), 0)
-    zp = columns["zp"]
-    out = {
-        "sn": columns["sn"][good],
-        "mjd": columns["mjd"][good],
-        "band": columns["band"].astype(str)[good],
-        "flux": nanojansky_from_zp(columns["flux"], zp)[good],
-        "flux_err": nanojansky_from_zp(columns["flux_err"], zp)[good],
-        "zp": np.full(int(good.sum()), ZP_NJY),
-        "flags": flags[good],
-    }
-    if "exposure" in columns:
-        out["exposure"] = columns["exposure"].astype(str)[good]
-    return table_from_columns(out)
-
-
-def _count(names: np.ndarray, reasons: np.ndarray) -> pa.Table:
-    bad = reasons != ""
-    counts = Counter(zip(names[bad].tolist(), reasons[bad].tolist(), strict=True))
-    return pa.table(
-        {
-            "sn": pa.array([sn for sn, _ in counts], pa.string()),
-            "reason": pa.array([reason for _, reason in counts], pa.string()),
-            "count": pa.array(list(counts.values()), pa.int64()),
-        }
-    )

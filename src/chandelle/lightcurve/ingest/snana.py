@@ -44,6 +44,11 @@ class SnanaText:
         """Name of the supernova."""
         return self.header["SNID"].split()[0]
 
+    @property
+    def survey(self) -> str:
+        """Who observed it, without what stands in brackets."""
+        return self.header.get("SURVEY", "").split("(")[0].strip()
+
     def number(self, *keys: str) -> float:
         """Value of the first of `keys` that the header has; NaN for none or a sentinel."""
         for key in keys:
@@ -191,8 +196,8 @@ def read_snana_texts(
         Where the files are.
     files : {"listed", "all"}
         Whether ``VERSION.LIST``, where a release has one, decides which files belong. With "all"
-        a light curve whose SNID stood in an earlier file (those listed come first) goes by the
-        name of its own file.
+        a light curve whose SNID an earlier file of its survey had (those listed come first) goes
+        by the name of its own file.
 
     Returns
     -------
@@ -202,7 +207,7 @@ def read_snana_texts(
     Raises
     ------
     InputError
-        If there is no light curve, or two files that belong carry one SNID.
+        If there is no light curve.
     """
     sources = [source] if isinstance(source, str | Path) else list(source)
     found = SnanaFiles()
@@ -219,7 +224,9 @@ def read_snana_texts(
         found.ignored.extend(_ignored(raw))
     if not found.texts and not found.failures:
         raise InputError(f"{source}: no SNANA light curve found (text files with SNID and VARLIST)")
-    return replace(found, texts=_with_unique_names(found.texts, files=files))
+    if files == "all":
+        return replace(found, texts=_with_unique_names(found.texts))
+    return found
 
 
 def _has_epochs(text: str) -> bool:
@@ -233,18 +240,13 @@ def _parse_into(found: SnanaFiles, text: str, name: str) -> None:
         found.failures[name] = str(error)
 
 
-def _with_unique_names(texts: list[SnanaText], *, files: WhichFiles) -> list[SnanaText]:
-    """Refuse a second file of one SNID; where all files are wanted, call it by its file."""
-    first: dict[str, SnanaText] = {}
+def _with_unique_names(texts: list[SnanaText]) -> list[SnanaText]:
+    """Call a light curve by its file where an earlier one of the same survey has its SNID."""
+    first: dict[tuple[str, str], SnanaText] = {}
     unique = []
     for text in texts:
-        twin = first.setdefault(text.sn, text)
+        twin = first.setdefault((text.sn, text.survey), text)
         if twin is not text:
-            if files == "listed":
-                raise InputError(
-                    f"{twin.file} and {text.file} both have SNID {text.sn}; leave one out, or "
-                    'read both with snana_files="all"'
-                )
             _log.warning("%s: SNID %s stood in %s", text.file, text.sn, twin.file)
             text = replace(text, header={**text.header, "SNID": Path(text.file).stem})
         unique.append(text)
@@ -295,7 +297,7 @@ def targets_from_snana(texts: Sequence[SnanaText], *, vpec: VpecSign = "velocity
         "z_err": [t.error("REDSHIFT_HELIO") for t in texts],
         "vpec": velocity,
         "mwebv": [t.number("MWEBV") for t in texts],
-        "survey": [t.header.get("SURVEY", "").split("(")[0].strip() for t in texts],
+        "survey": [t.survey for t in texts],
         "host_logmass": mass,
         "host_logmass_err": np.where(
             np.isfinite(mass), [t.error(*mass_keys) for t in texts], np.nan

@@ -4,7 +4,7 @@ import logging
 import re
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from astropy.io.fits.verify import VerifyError
 from chandelle.core.errors import InputError
 from chandelle.core.units import C_KM_S
 from chandelle.lightcurve.ingest.bounded import is_archive, read_bounded
-from chandelle.lightcurve.ingest.raw import Lost, unreadable
+from chandelle.lightcurve.ingest.lost import Lost, unreadable
 from chandelle.lightcurve.ingest.snana import SENTINELS, VpecSign
 from chandelle.products.product import Meta
 from chandelle.products.schema import table_from_columns
@@ -127,17 +127,13 @@ def read_snana_fits(
     Returns
     -------
     SnanaFits
-        Epochs: sn, mjd, band (the filter letter), flux, flux_err (FLUXCAL).
+        Epochs: sn, mjd, band (the filter letter), flux, flux_err (FLUXCAL), survey. Simulated
+        surveys number their supernovae alike: an SNID may stand in several.
 
     Raises
     ------
     InputError
-        If no pair can be read, or two supernovae of one survey carry one SNID.
-
-    Notes
-    -----
-    Simulated surveys number their supernovae alike. An SNID that stands in several of them becomes
-    ``SNID_SURVEY`` in each.
+        If no pair can be read.
     """
     read: list[SnanaFits] = []
     failures: dict[str, str] = {}
@@ -147,55 +143,11 @@ def read_snana_fits(
         except InputError as error:
             failures[head.name] = str(error)
     lost = unreadable(failures, label=label, n_read=len(read))
-    read = _with_unique_names(read, label=label)
     columns = {key: np.concatenate([one.columns[key] for one in read]) for key in read[0].columns}
     return SnanaFits(
         columns=columns,
         targets=_joined([one.targets for one in read]),
         lost=lost + tuple(item for one in read for item in one.lost),
-    )
-
-
-def _with_unique_names(parts: Sequence[SnanaFits], *, label: str) -> list[SnanaFits]:
-    twins = _repeated(parts)
-    if not len(twins):
-        return list(parts)
-    _log.warning(
-        "%s: %d names stand in several files, first %s: the survey is added to them",
-        label,
-        len(twins),
-        twins[0],
-    )
-    unique = [_with_survey(part, twins) for part in parts]
-    left = _repeated(unique)
-    if len(left):
-        raise InputError(
-            f"{label}: {len(left)} supernovae stand twice, first {left[0]}; leave one file out"
-        )
-    return unique
-
-
-def _repeated(parts: Sequence[SnanaFits]) -> np.ndarray:
-    names = np.concatenate([part.targets["sn"].astype(str) for part in parts])
-    different, count = np.unique(names, return_counts=True)
-    return different[count > 1]
-
-
-def _with_survey(part: SnanaFits, twins: np.ndarray) -> SnanaFits:
-    """Add the survey to the names among `twins`."""
-    table = part.targets.table
-    survey = str(part.targets["survey"][0]) if len(part.targets) else ""
-
-    def renamed(names: np.ndarray) -> np.ndarray:
-        return np.where(np.isin(names, twins), np.char.add(names, f"_{survey}"), names)
-
-    names = pa.array(renamed(part.targets["sn"].astype(str)))
-    index = table.column_names.index("sn")
-    return replace(
-        part,
-        columns={**part.columns, "sn": renamed(part.columns["sn"])},
-        targets=replace(part.targets, table=table.set_column(index, "sn", names)),
-        lost=tuple(item._replace(sn=str(renamed(np.array([item.sn]))[0])) for item in part.lost),
     )
 
 
@@ -227,6 +179,7 @@ def _read_pair(head: Path, phot: Path, *, vpec: VpecSign) -> SnanaFits:
         "band": epochs[band].astype(str)[row],
         "flux": epochs["FLUXCAL"].astype(float)[row],
         "flux_err": epochs["FLUXCALERR"].astype(float)[row],
+        "survey": np.full(count.sum(), survey),
     }
     lost = tuple(Lost(str(names[i]), str(why[i]), 1) for i in np.flatnonzero(why != ""))
     return SnanaFits(
@@ -257,12 +210,16 @@ def _check_pointers(
 def _table(path: Path, *, needed: Sequence[str]) -> tuple[str, dict[str, np.ndarray]]:
     """Survey and columns of the first table of a file, text stripped of its blanks."""
     try:
-        with fits.open(path, memmap=False) as hdus:
+        with fits.open(path, memmap=False) as opened:
+            hdus: Any = opened
             _refuse_bomb(path, hdus[0])
             if len(hdus) < 2 or not isinstance(hdus[1], fits.BinTableHDU):
-                raise InputError(f"{path}: expected a binary table in extension 1")
+                raise InputError(
+                    f"{path}: expected an SNANA FITS table in extension 1, found none; "
+                    "is the file whole?"
+                )
             _refuse_bomb(path, hdus[1])
-            survey = str(hdus[0].header.get("SURVEY", "")).strip()
+            survey = str(hdus[0].header.get("SURVEY", "")).split("(")[0].strip()
             data: Any = hdus[1].data
             columns = {name: _plain(data[name]) for name in data.names}
     except (OSError, EOFError, zlib.error, TypeError, KeyError, VerifyError) as error:

@@ -3,12 +3,15 @@
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from chandelle.core.errors import InputError
 from chandelle.instrument.kcor import Kcor, read_kcor
-from chandelle.lightcurve.ingest.raw import RawLightCurves, unreadable
+from chandelle.lightcurve.ingest.coded import encode
+from chandelle.lightcurve.ingest.epochs import Raw
+from chandelle.lightcurve.ingest.lost import unreadable
 from chandelle.lightcurve.ingest.snana import (
     ZP_FLUXCAL,
     VpecSign,
@@ -18,7 +21,8 @@ from chandelle.lightcurve.ingest.snana import (
     targets_from_snana,
 )
 from chandelle.lightcurve.ingest.snana_fits import find_pairs, read_snana_fits
-from chandelle.lightcurve.ingest.tables import Rows, refuse_unsafe
+from chandelle.lightcurve.ingest.tables import Rows
+from chandelle.lightcurve.ingest.times import AT_THE_OBSERVATORY
 
 _log = logging.getLogger(__name__)
 _MJD_ROUNDING = 2.5e-3
@@ -29,14 +33,16 @@ Paths = str | Path | Sequence[str | Path]
 
 
 def raw_snana_texts(
-    source: Paths, *, kcor: str | Path | None, vpec: VpecSign, files: WhichFiles
-) -> RawLightCurves:
+    source: Paths, *, label: str, kcor: str | Path | None, vpec: VpecSign, files: WhichFiles
+) -> Raw:
     """Read SNANA text.
 
     Parameters
     ----------
     source : path or paths
         Files, folder or tar archive.
+    label : str
+        What they are called together.
     kcor : path
         Calibration file of the survey.
     vpec : {"velocity", "correction"}
@@ -46,7 +52,7 @@ def raw_snana_texts(
 
     Returns
     -------
-    RawLightCurves
+    Raw
         Epochs with AB zero points; files that could not be read are among `lost`.
 
     Raises
@@ -54,29 +60,30 @@ def raw_snana_texts(
     InputError
         If there is no `kcor`, or no light curve.
     """
-    for path in [source] if isinstance(source, str | Path) else source:
-        refuse_unsafe(Path(path))
-    calibration = _calibration(source, kcor)
+    calibration = _calibration(label, kcor)
     found = read_snana_texts(source, files=files)
-    lost = unreadable(found.failures, label=str(source), n_read=len(found.texts))
+    lost = unreadable(found.failures, label=label, n_read=len(found.texts))
     if found.off_list:
         _log.info(
             "%s: %d light curves are not on the release's list and left out; "
             'snana_files="all" reads them',
-            source,
+            label,
             len(found.off_list),
         )
-    columns = rows_from_snana(found.texts)
+    columns: dict[str, Any] = rows_from_snana(found.texts)
     columns["ignored"] = _in_list(columns, found.ignored)
-    return RawLightCurves(
-        rows=Rows(columns=_calibrate(columns, calibration), label=str(source)),
-        targets=targets_from_snana(found.texts, vpec=vpec),
+    lengths = [len(text.columns["MJD"]) for text in found.texts]
+    targets = targets_from_snana(found.texts, vpec=vpec)
+    columns["survey"] = np.repeat(targets["survey"].astype(str), lengths)
+    return Raw(
+        rows=_calibrated(columns, calibration, label=label),
+        targets=targets,
         passbands=dict(calibration.passbands),
         lost=lost,
     )
 
 
-def raw_snana_fits(source: Paths, *, kcor: str | Path | None, vpec: VpecSign) -> RawLightCurves:
+def raw_snana_fits(source: Paths, *, kcor: str | Path | None, vpec: VpecSign) -> Raw:
     """Read SNANA FITS pairs; the simulated truth goes with the targets.
 
     Parameters
@@ -90,7 +97,7 @@ def raw_snana_fits(source: Paths, *, kcor: str | Path | None, vpec: VpecSign) ->
 
     Returns
     -------
-    RawLightCurves
+    Raw
         Epochs with AB zero points. Columns SIM_* of the HEAD stand in the targets as they are.
 
     Raises
@@ -98,35 +105,41 @@ def raw_snana_fits(source: Paths, *, kcor: str | Path | None, vpec: VpecSign) ->
     InputError
         If there is no `kcor`, or no pair can be read.
     """
-    calibration = _calibration(source, kcor)
-    found = read_snana_fits(find_pairs(source), label=str(source), vpec=vpec)
+    pairs = find_pairs(source)
+    label = str(source) if isinstance(source, str | Path) else str(pairs[0][0].parent)
+    calibration = _calibration(label, kcor)
+    found = read_snana_fits(pairs, label=label, vpec=vpec)
     surveys = np.unique(found.targets["survey"].astype(str))
     if len(surveys) > 1:
-        _log.warning("%s: one kcor file for several surveys, %s", source, ", ".join(surveys))
-    return RawLightCurves(
-        rows=Rows(columns=_calibrate(found.columns, calibration), label=str(source)),
+        _log.warning("%s: one kcor file for several surveys, %s", label, ", ".join(surveys))
+    return Raw(
+        rows=_calibrated(found.columns, calibration, label=label),
         targets=found.targets,
         passbands=dict(calibration.passbands),
         lost=found.lost,
     )
 
 
-def _calibration(source: Paths, kcor: str | Path | None) -> Kcor:
+def _calibration(label: str, kcor: str | Path | None) -> Kcor:
     if kcor is None:
         raise InputError(
-            f"{source}: SNANA light curves need their passbands and zero points; give kcor=, the "
+            f"{label}: SNANA light curves need their passbands and zero points; give kcor=, the "
             "survey's calibration file (kcor_*.fits)"
         )
     return read_kcor(kcor)
 
 
-def _calibrate(columns: dict[str, np.ndarray], calibration: Kcor) -> dict[str, np.ndarray]:
+def _calibrated(columns: Mapping[str, Any], calibration: Kcor, *, label: str) -> Rows:
     """Full filter names instead of letters, and the AB zero point of FLUXCAL in each filter."""
-    letters, index = np.unique(columns["band"], return_inverse=True)
-    names = [calibration.name_of(str(letter)) or str(letter) for letter in letters]
+    band = encode(columns["band"])
+    names = [calibration.name_of(letter) or letter for letter in band.values.tolist()]
     offsets = [calibration.zero_points.get(name, 0.0) for name in names]
-    band = np.array(names, dtype=str)[index]
-    return {**columns, "band": band, "zp": ZP_FLUXCAL - np.array(offsets, dtype=float)[index]}
+    zp = ZP_FLUXCAL - np.array(offsets, dtype=float)[band.codes]
+    return Rows(
+        columns={**columns, "band": band.renamed(names), "zp": zp},
+        label=label,
+        facts=dict(AT_THE_OBSERVATORY),
+    )
 
 
 def _in_list(

@@ -5,31 +5,40 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from astropy import units
 from astropy.table import Table
-from astropy.time import Time
-from astropy.utils.masked import Masked
+from numpy.typing import NDArray
 
 from chandelle.core.errors import InputError
-from chandelle.core.units import ZP_NJY
+from chandelle.lightcurve.ingest.coded import Coded, encode
+from chandelle.lightcurve.ingest.fluxes import fluxes_of
+from chandelle.lightcurve.ingest.plain import plain as plain
+from chandelle.lightcurve.ingest.times import TimeScale, read_times
 
 ALIASES: Mapping[str, tuple[str, ...]] = {
     "sn": ("sn", "target", "name", "snid", "ztfname", "object_id", "objid", "id", "cid"),
-    "mjd": ("mjd", "time", "date", "jd", "mjdobs", "mjd_obs"),
+    "mjd": (
+        *("mjd", "time", "date", "jd", "mjdobs", "mjd_obs", "datetime", "obsdate"),
+        *("mjd_utc", "mjd_tai", "mjd_tt", "mjd_tdb", "jd_utc", "jd_tdb", "midpointmjdtai"),
+        *("hmjd", "hjd", "bmjd", "bjd", "bmjd_tdb", "bjd_tdb", "hjd_utc", "bjd_utc"),
+    ),
     "band": ("band", "bandpass", "filter", "flt"),
     "flux": ("flux", "f"),
     "flux_err": ("flux_err", "fluxerr", "fe", "fluxerror", "flux_error"),
+    "mag": ("mag", "magnitude", "magpsf"),
+    "mag_err": ("mag_err", "magerr", "magerror", "mag_error", "e_mag", "emag", "sigmapsf"),
     "zp": ("zp", "zpt", "zeropoint", "zero_point", "zeropt"),
     "zpsys": ("zpsys", "zpmagsys", "magsys"),
     "exposure": ("exposure", "expid"),
+    "survey": ("survey",),
+    "isdiffpos": ("isdiffpos", "is_diff_pos"),
 }
 """Names under which a column is found, in order of preference; case is ignored."""
 
-_REQUIRED = ("mjd", "band", "flux", "flux_err")
+TEXT_COLUMNS = ("sn", "band", "zpsys", "exposure", "survey", "isdiffpos")
+TABLE_SUFFIXES = (".parquet", ".pq", ".csv", ".ecsv")
 _REFUSED = {
     ".pkl": "a pickle can run code",
     ".pickle": "a pickle can run code",
@@ -38,24 +47,43 @@ _REFUSED = {
     ".yaml": "YAML can run code",
     ".yml": "YAML can run code",
 }
-_CONFLICT_MAG = 1e-3
+_INSTEAD = {
+    ".yaml": "settings belong in TOML, tables in",
+    ".yml": "settings belong in TOML, tables in",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """Epochs as they were read: columns of one length, with what the table said of its target."""
+    """Epochs as they were read: columns of one length, with what the table said of its target.
 
-    columns: dict[str, np.ndarray]
+    Text columns may be `Coded` or plain arrays, numbers are float64; `facts` goes into the
+    provenance of the product (the scale of the times for one).
+    """
+
+    columns: dict[str, Any]
     meta: dict[str, Any] = field(default_factory=dict)
     label: str = "table"
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def coded(self, name: str) -> Coded:
+        """Return a column of text, encoded."""
+        return encode(self.columns[name])
+
+    @property
+    def n(self) -> int:
+        """Number of epochs."""
+        return len(self.columns["mjd"])
 
 
 def refuse_unsafe(path: Path) -> None:
     """Raise for a file whose format can run code."""
-    why = _REFUSED.get(path.suffix.lower())
+    suffix = path.suffix.lower()
+    why = _REFUSED.get(suffix)
     if why:
         raise InputError(
-            f"{path}: {path.suffix} is refused ({why}); write the table as Parquet, CSV or ECSV"
+            f"{path}: {path.suffix} is refused ({why}); "
+            f"{_INSTEAD.get(suffix, 'write the table as')} Parquet, CSV or ECSV"
         )
 
 
@@ -86,41 +114,95 @@ def load_file(path: Path) -> pd.DataFrame | Table:
         if suffix in {".parquet", ".pq"}:
             return pq.read_table(path).to_pandas()
         if suffix == ".csv":
-            return pd.read_csv(path)
+            return _load_csv(path)
         if suffix == ".ecsv":
             return Table.read(path, format="ascii.ecsv")
-    except (pa.ArrowInvalid, pd.errors.ParserError, ValueError) as error:
+    except (pa.ArrowInvalid, pd.errors.ParserError, ValueError, UnicodeError) as error:
         raise InputError(f"{path}: expected {suffix[1:]}, {error}") from error
     raise InputError(
         f"{path}: expected .parquet, .csv, .ecsv or SNANA text, got {suffix or 'no suffix'!r}"
     )
 
 
-def rows_of(table: pd.DataFrame | pa.Table | Table | Mapping[str, Any], *, label: str) -> Rows:
+def _load_csv(path: Path) -> pd.DataFrame:
+    """Read CSV with names as text: 000006 keeps its zeros."""
+    header = pd.read_csv(path, nrows=0, skipinitialspace=True)
+    aliases = {name: ALIASES[name] for name in TEXT_COLUMNS}
+    text = {str(c) for c in header.columns if any(str(c).lower() in a for a in aliases.values())}
+    return pd.read_csv(path, dtype=dict.fromkeys(text, str), skipinitialspace=True)
+
+
+def column_names(table: Any) -> list[str]:
+    """Names of the columns of any kind of table."""
+    if isinstance(table, Table):
+        return [str(name) for name in table.colnames]
+    names = table.column_names if isinstance(table, pa.Table) else list(table)
+    return [str(name) for name in names]
+
+
+def flat(table: Any) -> Any:
+    """Turn an arrow table or a mapping into a DataFrame, and an index of names into columns."""
+    if isinstance(table, pa.Table):
+        table = cast(pa.Table, table).to_pandas()
+    if isinstance(table, Mapping):
+        table = pd.DataFrame(table)
+    return _flatten_index(table) if isinstance(table, pd.DataFrame) else table
+
+
+def rows_of(
+    table: pd.DataFrame | pa.Table | Table | Mapping[str, Any],
+    *,
+    label: str,
+    time_scale: TimeScale | None = None,
+) -> Rows:
     """Bring one table to named columns.
 
-    A flux with a physical unit is converted to nJy; a plain number needs a zero point.
+    A flux with a physical unit is converted to nJy; a plain number needs a zero point; magnitudes
+    become fluxes where the table has no flux.
+
+    Parameters
+    ----------
+    table : DataFrame, arrow table, Table or mapping of columns
+        Epochs.
+    label : str
+        What it is called in messages.
+    time_scale : {"utc", "tai", "tt", "tdb"}, optional
+        As `read_times` takes it.
+
+    Returns
+    -------
+    Rows
+        Numbers as float64, text encoded.
 
     Raises
     ------
     InputError
         If a column is missing or its unit is unusable.
     """
-    if isinstance(table, pa.Table):
-        table = cast(pa.Table, table).to_pandas()
-    if isinstance(table, pd.DataFrame):
-        table = _flatten_index(table)
-    names = [str(n) for n in (table.colnames if isinstance(table, Table) else table)]
+    table = flat(table)
+    names = column_names(table)
     found = find_columns(names, ALIASES)
-    missing = [name for name in _REQUIRED if name not in found]
+    has_mag = "flux" not in found and "mag" in found
+    required = ("mjd", "band", *(("mag", "mag_err") if has_mag else ("flux", "flux_err")))
+    missing = [name for name in required if name not in found]
     if missing:
         wanted = "; ".join(f"{name} (or {', '.join(ALIASES[name][1:])})" for name in missing)
         raise InputError(f"{label}: missing column {wanted}; found {', '.join(names)}")
-    columns = {name: plain(table[found[name]]) for name in found if name != "mjd"}
-    columns["mjd"] = _mjd(table[found["mjd"]], label=label, is_jd=found["mjd"].lower() == "jd")
-    _convert_fluxes(columns, table, found, label=label)
-    meta = dict(getattr(table, "meta", None) or {})
-    return Rows(columns=columns, meta=meta, label=label)
+    columns: dict[str, Any] = {
+        name: encode(table[found[name]]) for name in TEXT_COLUMNS if name in found
+    }
+    meta = dict(getattr(table, "meta", None) or getattr(table, "attrs", None) or {})
+    times = read_times(
+        table[found["mjd"]],
+        name=found["mjd"],
+        label=label,
+        declared=next((v for k, v in meta.items() if str(k).lower() == "timesys"), None),
+        scale=time_scale,
+    )
+    columns["mjd"] = times.mjd
+    columns |= fluxes_of(table, found, label=label, has_mag=has_mag)
+    facts = {"time_scale": times.scale, "time_place": times.place}
+    return Rows(columns=columns, meta=meta, label=label, facts=facts)
 
 
 def _flatten_index(frame: pd.DataFrame) -> pd.DataFrame:
@@ -140,87 +222,9 @@ def _flatten_index(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def plain(column: Any) -> np.ndarray:
-    """Give a column as a plain array: text decoded, masked numbers NaN, masked text empty."""
-    if isinstance(column, np.ma.MaskedArray | Masked):
-        masked = cast(Any, column)
-        masked = masked.astype(float) if masked.dtype.kind in "iu" else masked
-        column = masked.filled(np.nan if masked.dtype.kind == "f" else "")
-    values = np.asarray(column)
-    if values.dtype.kind == "S":
-        return np.char.decode(values, "utf-8")
-    if values.dtype.kind == "O":
-        return np.array([v.decode() if isinstance(v, bytes) else str(v) for v in values], dtype=str)
-    return values
-
-
-def _numbers(values: np.ndarray, *, name: str, label: str) -> np.ndarray:
-    try:
-        return values.astype(float)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{label}: column {name} must be numbers, {error}") from error
-
-
-def _mjd(column: Any, *, label: str, is_jd: bool) -> np.ndarray:
-    if isinstance(column, Time):
-        return plain(column.mjd).astype(float)
-    values = plain(column)
-    if values.dtype.kind in "mM":
-        raise InputError(f"{label}: times must be MJD numbers or an astropy Time, got dates")
-    values = _numbers(values, name="mjd", label=label)
-    good = values[np.isfinite(values)]
-    are_jd = good > 2.4e6
-    if are_jd.any() and not are_jd.all():
-        raise InputError(
-            f"{label}: {are_jd.sum()} of {len(good)} times are JD (> 2.4e6), the others MJD; "
-            "bring them to one scale"
-        )
-    if (len(good) and are_jd.all()) or is_jd:
-        return values - 2_400_000.5
-    return values
-
-
-def _convert_fluxes(columns: dict[str, np.ndarray], table: Any, found: dict, *, label: str) -> None:
-    """Bring flux and flux_err to one unit in place, and give every row its zero point."""
-    for name in ("flux", "flux_err"):
-        columns[name] = _numbers(columns[name], name=name, label=label)
-    unit, unit_err = (_unit(table[found[name]]) for name in ("flux", "flux_err"))
-    if unit is None and unit_err is None:
-        if "zp" not in columns:
-            raise InputError(
-                f"{label}: missing column zp (or {', '.join(ALIASES['zp'][1:])}), and the flux has "
-                "no physical unit; add AB zero points, or give the flux as Jy, mJy or nJy"
-            )
-        columns["zp"] = _numbers(columns["zp"], name="zp", label=label)
-        return
-    if unit is None or unit_err is None:
-        raise InputError(
-            f"{label}: flux has unit {unit}, flux_err {unit_err}; give both a unit, or none"
-        )
-    factor, factor_err = unit.to(units.nJy), unit_err.to(units.nJy)
-    if "zp" in columns:
-        zp = _numbers(columns["zp"], name="zp", label=label)
-        own = ZP_NJY - 2.5 * np.log10(factor)
-        if np.any(np.abs(zp - own) > _CONFLICT_MAG):
-            raise InputError(
-                f"{label}: the flux is in {unit} (zero point {own:.3f}), the zp column says "
-                f"{np.nanmin(zp):.3f} .. {np.nanmax(zp):.3f}; drop the one that is wrong"
-            )
-    columns["flux"] = columns["flux"] * factor
-    columns["flux_err"] = columns["flux_err"] * factor_err
-    columns["zp"] = np.full(len(columns["flux"]), ZP_NJY)
-
-
-def _unit(column: Any) -> units.UnitBase | None:
-    """Flux-density unit of a column; None for plain numbers and counts."""
-    unit = getattr(column, "unit", None)
-    if unit is None:
-        return None
-    unit = units.Unit(unit)
-    if unit.is_equivalent(units.nJy):
-        return unit
-    if unit.is_equivalent(units.dimensionless_unscaled) or unit in (units.ct, units.electron):
-        return None
-    if unit.is_equivalent(units.ct) or unit.is_equivalent(units.adu):
-        return None
-    raise InputError(f"flux unit must be Jy, mJy, nJy ... or counts with zp, got {unit}")
+def take(columns: Mapping[str, Any], rows: NDArray) -> dict[str, Any]:
+    """Rows of all columns, by mask or indices."""
+    return {
+        name: column.take(rows) if isinstance(column, Coded) else column[rows]
+        for name, column in columns.items()
+    }

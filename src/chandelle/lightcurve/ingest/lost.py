@@ -1,9 +1,9 @@
-"""What a reader of one format hands on: epochs before the checks, and what it left out itself."""
+"""What the reader of a format left out itself, before the checks: named and counted."""
 
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -11,10 +11,7 @@ import pyarrow as pa
 
 from chandelle.core.errors import InputError
 from chandelle.core.flags import Flag
-from chandelle.lightcurve.ingest.tables import Rows
 from chandelle.products.lightcurves import LightCurves
-from chandelle.products.passband import Passband
-from chandelle.products.targets import Targets
 
 _log = logging.getLogger(__name__)
 _NAMED = 3
@@ -25,29 +22,7 @@ class Lost(NamedTuple):
 
     sn: str
     reason: str
-    count: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RawLightCurves:
-    """Epochs of one source as its format gives them.
-
-    Attributes
-    ----------
-    rows : Rows
-        sn, mjd, band, flux, flux_err, zp of each epoch that is to be checked.
-    targets : Targets
-        One row a supernova.
-    passbands : mapping of Passband
-        Those that came with the data.
-    lost : tuple of Lost
-        What the format itself marks as unusable, and files that could not be read.
-    """
-
-    rows: Rows
-    targets: Targets
-    passbands: Mapping[str, Passband] = field(default_factory=dict)
-    lost: tuple[Lost, ...] = ()
+    number: int
 
 
 def lost_rows(names: np.ndarray, reasons: np.ndarray) -> tuple[Lost, ...]:
@@ -128,7 +103,7 @@ def with_lost(lcs: LightCurves, lost: Sequence[Lost], *, strict: bool) -> LightC
         return lcs
     by_reason: Counter[str] = Counter()
     for item in lost:
-        by_reason[item.reason] += item.count
+        by_reason[item.reason] += item.number
     line = "left out by the reader: " + ", ".join(f"{n} {why}" for why, n in by_reason.items())
     source = lcs.meta.provenance.get("source", "light curves")
     if strict:
