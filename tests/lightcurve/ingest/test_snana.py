@@ -119,12 +119,12 @@ KCORS = {
     [
         ("CSPDR3_anthony", "listed", 136, 19880, {"duplicate": 3}),
         ("CfA3_DJ20", "listed", 185, 11523, {"duplicate": 1}),
-        ("Foundation_DJ17", "listed", 185, 6010, {"ignore_list": 105}),
-        ("Pantheon_PS1MD", "listed", 369, 16464, {"ignore_list": 93}),
+        ("Foundation_DJ17", "listed", 185, 6010, {"ignore_list": 132}),
+        ("Pantheon_PS1MD", "listed", 369, 16464, {"ignore_list": 144}),
         ("CSPDR3_anthony", "all", 136, 19880, {"duplicate": 3}),
         ("CfA3_DJ20", "all", 186, 11667, {"duplicate": 1}),
-        ("Foundation_DJ17", "all", 242, 7775, {"ignore_list": 197}),
-        ("Pantheon_PS1MD", "all", 370, 16490, {"ignore_list": 93}),
+        ("Foundation_DJ17", "all", 242, 7775, {"ignore_list": 244}),
+        ("Pantheon_PS1MD", "all", 370, 16490, {"ignore_list": 144}),
     ],
 )
 @pytest.mark.real

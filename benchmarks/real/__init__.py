@@ -1,0 +1,1 @@
+"""Real and published data as the benchmarks print them and the tests hold them."""

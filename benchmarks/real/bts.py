@@ -1,0 +1,102 @@
+"""Alert light curves of the ZTF Bright Transient Survey: every target a row, cuts with counts."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import chandelle as ch
+from chandelle.core.units import ZP_NJY
+from chandelle.lightcurve.residuals import model_light_curves
+from chandelle.products.schema import table_from_columns
+
+DETECTION = 5.0
+_WINDOW = (-10.0, 40.0)
+_GRID = np.arange(-15.0, 15.01, 0.25)
+
+
+def read_bts(data: Path) -> ch.LightCurves:
+    """Read the light curves with what the table of the survey says of them."""
+    folder = data / "lightcurves" / "ztf_bts_snia"
+    return ch.read_lightcurves(
+        folder / "light-curves.tar.gz", targets=folder / "bts.csv.gz", origin="real"
+    )
+
+
+def sampling(lcs: ch.LightCurves, fits: pd.DataFrame) -> pd.DataFrame:
+    """Detections (5 sigma) of each target about its maximum: all, before, after, and bands."""
+    row = fits.index.get_indexer(lcs["sn"].astype(str))
+    phase = (lcs["mjd"] - fits["t0"].to_numpy()[row]) / (1 + fits["z"].to_numpy()[row])
+    seen = (lcs["flux"] > DETECTION * lcs["flux_err"]) & (phase > _WINDOW[0]) & (phase < _WINDOW[1])
+    epochs = pd.DataFrame(
+        {"sn": lcs["sn"], "band": lcs["band"], "before": phase < 0, "after": phase >= 0}
+    )[seen]
+    groups = epochs.groupby("sn")
+    out = pd.DataFrame({"n": groups.size(), "bands": groups["band"].nunique()})
+    out["before"], out["after"] = groups["before"].sum(), groups["after"].sum()
+    return out.reindex(fits.index, fill_value=0)
+
+
+def cuts(lcs: ch.LightCurves, fits: pd.DataFrame) -> pd.DataFrame:
+    """Whether each fitted target passes each cut of the ZTF DR2.
+
+    Parameters
+    ----------
+    lcs : LightCurves
+        Light curves.
+    fits : DataFrame
+        Their fits.
+
+    Returns
+    -------
+    DataFrame
+        One Boolean column a cut; a target without answer passes none.
+    """
+    seen = sampling(lcs, fits)
+    passed = pd.DataFrame(
+        {
+            "7 detections": seen["n"] >= 7,
+            "2 bands": seen["bands"] >= 2,
+            "2 before maximum": seen["before"] >= 2,
+            "2 after maximum": seen["after"] >= 2,
+            "-0.2 < c < 0.8": fits["c"].between(-0.2, 0.8),
+            "abs(x1) < 3": fits["x1"].abs() < 3,
+            "x1_err < 1": fits["x1_err"] < 1,
+            "c_err < 0.1": fits["c_err"] < 0.1,
+            "t0_err < 1": fits["t0_err"] < 1,
+        }
+    )
+    return passed & (fits["status"] == "ok").to_numpy()[:, None]
+
+
+def maxima(lcs: ch.LightCurves, fits: ch.SaltFits) -> pd.DataFrame:
+    """Maximum of the fitted light curve in the band of the table's peak, beside that peak.
+
+    The table's peak is the brightest detection. `peak_mag` and `peak_mjd` are its values, `mag` and
+    `mjd` those of the fitted maximum, `mag_there` the fitted magnitude at the time of the table.
+    """
+    targets = lcs.targets.table.to_pandas().set_index("sn")
+    good = fits.is_ok
+    t0 = np.where(good, fits["t0"], 0.0)
+    z = np.where(good, fits["z"], 0.0)
+    peak_mjd = targets["peak_mjd"].to_numpy(dtype=float)
+    mjd = np.column_stack([t0[:, None] + _GRID * (1 + z[:, None]), peak_mjd])
+    n, width = mjd.shape
+    columns = {
+        "sn": np.repeat(fits["sn"].astype(str), width),
+        "mjd": mjd.ravel(),
+        "band": np.repeat(targets["peak_band"].to_numpy(dtype=str), width),
+        "flux": np.ones(n * width),
+        "flux_err": np.ones(n * width),
+        "zp": np.full(n * width, ZP_NJY),
+    }
+    drawn = replace(lcs, table=table_from_columns(columns))
+    flux = model_light_curves(fits, drawn).reshape(n, width)
+    best = np.argmax(np.where(np.isfinite(flux[:, :-1]), flux[:, :-1], -1.0), axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mag = ZP_NJY - 2.5 * np.log10(flux)
+    out = targets[["peak_mag", "peak_mjd"]].copy()
+    out["mag"], out["mjd"] = mag[np.arange(n), best], mjd[np.arange(n), best]
+    out["mag_there"] = mag[:, -1]
+    return out[good & np.isfinite(out["mag"])]
