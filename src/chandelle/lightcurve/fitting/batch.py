@@ -172,7 +172,7 @@ def _pack(
         mjd[lane, n:] = mjd[lane, 0]
         ivar[lane, :n] = 1.0 / variance[cut]
         factor[lane, :n] = epochs.factor[cut]
-        row[lane, :n] = np.arange(cut.start, cut.stop)
+        row[lane, :n] = np.arange(int(start[k]), int(start[k] + n))
         own, band[lane, :n] = np.unique(epochs.band[cut], return_inverse=True)
         passband[lane] = np.pad(own, (0, n_band - len(own)), "edge")
     return Batch(

@@ -34,6 +34,7 @@ from chandelle.lightcurve.fitting.problem import FitProblem
 from chandelle.lightcurve.fitting.results import FitArrays
 from chandelle.physics.salt import SaltModel
 from chandelle.physics.salt_bands import BandTable
+from chandelle.physics.salt_covariance import BandErrors
 
 Descend = Callable[[NDArray[np.float64], NDArray[np.bool_]], Answers]
 """From a start and the epochs in use, one row a lane, to where the descent ended."""
@@ -185,7 +186,7 @@ def fit_batch(problem: FitProblem, batch: Batch) -> BatchResult:
 def _descend(
     model: SaltModel,
     tables: BandTable,
-    errors: object,
+    errors: BandErrors | None,
     epochs: Epochs,
     start: NDArray[np.float64],
     max_steps: int,

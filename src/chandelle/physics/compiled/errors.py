@@ -16,12 +16,12 @@ def transmission_at(wave: Floats, transmission: Floats, x: float) -> float:
     """Linear interpolation of a passband, flat beyond its ends as `numpy.interp`."""
     n = len(wave)
     if x <= wave[0]:
-        return transmission[0]
+        return float(transmission[0])
     if x >= wave[n - 1]:
-        return transmission[n - 1]
+        return float(transmission[n - 1])
     i = cell_of(wave, x)
     u = (x - wave[i]) / (wave[i + 1] - wave[i])
-    return (1.0 - u) * transmission[i] + u * transmission[i + 1]
+    return float((1.0 - u) * transmission[i] + u * transmission[i + 1])
 
 
 @compiled

@@ -18,7 +18,7 @@ Bools = NDArray[np.bool_]
 
 
 class BandArrays(NamedTuple):
-    """Passbands, padded to one length; `count`, `curve_count` say how many samples are real.
+    """Passbands, padded to one length; `n_sample`, `n_curve` say how many samples are real.
 
     `weight` makes nJy, `dust` is the extinction [mag] of unit E(B-V); `curve_wave`, `curve` are the
     passband itself, for the model covariance.
@@ -27,10 +27,10 @@ class BandArrays(NamedTuple):
     wave: Floats
     weight: Floats
     dust: Floats
-    count: Ints
+    n_sample: Ints
     curve_wave: Floats
     curve: Floats
-    curve_count: Ints
+    n_curve: Ints
 
 
 class EpochArrays(NamedTuple):

@@ -67,10 +67,10 @@ def band_arrays(bands: BandSet, *, dust: DustLaw, r_v: float) -> BandArrays:
         wave=_array(bands.wave),
         weight=_array(bands.weight),
         dust=bands.dust_curve(dust, r_v=r_v),
-        count=bands.count,
+        n_sample=bands.count,
         curve_wave=_array(bands.curve.wave),
         curve=_array(bands.curve.transmission),
-        curve_count=bands.curve_count,
+        n_curve=bands.curve_count,
     )
 
 

@@ -48,7 +48,7 @@ def make_tables(
     """Fill the tables of a supernova's passbands behind its Milky Way dust."""
     for k in range(n_band):
         band = space.bands[k]
-        n = bands.count[band]
+        n = bands.n_sample[band]
         for i in range(n):
             dimmed = math.exp(-LN10_OVER_2P5 * mwebv * bands.dust[band, i])
             space.weight[i] = bands.weight[band, i] * dimmed
@@ -70,7 +70,7 @@ def make_errors(model: ModelArrays, bands: BandArrays, n_band: int, z: float, sp
     """Fill what the model covariance needs of a supernova's passbands."""
     for k in range(n_band):
         band = space.bands[k]
-        n = bands.curve_count[band]
+        n = bands.n_curve[band]
         space.mean_wave[k], space.dispersion[k] = fill_errors(
             space.mean_nodes[k],
             model,
