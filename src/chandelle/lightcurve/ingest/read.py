@@ -145,7 +145,7 @@ def _read(
             return read_tables(tables, label=str(source), time_scale=time_scale)
         if path.is_dir() or _is_archive(path) or is_snana_text(path):
             return _read_snana(source, kcor=kcor, vpec=vpec)
-        return read_table(source, time_scale=time_scale)
+        return read_table(source, time_scale=time_scale, name=path.stem)
     if not isinstance(source, Sequence) or not all(isinstance(p, str | Path) for p in source):
         raise InputError(
             "light curves are read from a path, a list of paths, a DataFrame, an astropy or arrow "
