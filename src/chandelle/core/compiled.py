@@ -53,7 +53,7 @@ def compiled_entry(function: Callable) -> Any:
     return _compile(function, nogil=True)
 
 
-def _compile(function: Callable, **options: bool) -> Any:
+def _compile(function: Callable, **options: Any) -> Any:
     # The type checker of the tests wraps every function; numba wants the bare one.
     bare = inspect.unwrap(function)
     before = numba.config.CACHE_DIR  # type: ignore[attr-defined]

@@ -113,7 +113,8 @@ def fit_salt(
         Gaussian priors, likewise.
     derivatives : bool
         Add how t0, x0, x1, c move with zero points, shifts of the passbands and the calibration
-        modes of the light curves (`SaltFits.derivative`).
+        modes of the light curves: columns `dtheta_dzp`, `dtheta_dlambda` and `dtheta_dmode`, four
+        numbers a band (the provenance's `derivative_bands`) or mode.
     engine : {"auto", "cpu", "jax"}
         Compiled loops for the CPU, or JAX; auto takes JAX where its device is a GPU.
     threads : int, optional
@@ -232,6 +233,8 @@ def _add_derivatives(
     found = answer_derivatives(problem, params, result.used, modes[problem.epochs.row])
     n = len(columns.status)
     for name, part in (("zp", found.by_zp), ("lambda", found.by_wave), ("mode", found.by_mode)):
+        if not part.shape[1]:
+            continue
         whole = np.full((n, part.shape[1] * 4), np.nan)
         whole[rows] = np.where(is_ok[:, None, None], part, np.nan).reshape(len(rows), -1)
         columns.derivatives[f"dtheta_d{name}"] = whole

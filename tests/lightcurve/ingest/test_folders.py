@@ -56,6 +56,10 @@ def test_a_column_of_names_goes_before_the_name_of_the_file(tmp_path):
     assert lcs.targets["z_hel"][0] == 0.1
 
 
+def test_one_file_without_names_is_named_by_its_stem_too(folder):
+    assert read_lightcurves(folder / "2011fe.csv").targets["sn"].tolist() == ["2011fe"]
+
+
 def test_given_targets_join_the_files_of_one_supernova(tmp_path):
     for band in ("ztfg", "ztfr"):
         one().query("band == @band").assign(name="x").to_csv(tmp_path / f"{band}.csv", index=False)

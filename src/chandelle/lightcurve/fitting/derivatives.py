@@ -120,9 +120,9 @@ def answer_derivatives(
 class _Slopes(eqx.Module):
     """Derivatives of the answers of the lanes."""
 
-    zp: Float[Array, "lane band 4"]
-    wave: Float[Array, "lane band 4"]
-    mode: Float[Array, "lane mode 4"]
+    zp: Float[Array, "*lane band 4"]
+    wave: Float[Array, "*lane band 4"]
+    mode: Float[Array, "*lane mode 4"]
 
 
 @eqx.filter_jit
