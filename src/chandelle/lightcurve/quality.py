@@ -145,7 +145,7 @@ def quality_flags(
     >>> one, three = np.ones(2), np.full(2, 3)
     >>> quality_flags(x1=np.array([0.0, 6.0]), t0_err=one, x1_err=one, c_err=0.1 * one,
     ...               n_early=three, n_late=three, n_bands_near=np.array([2, 2]))
-    array([  0, 256])
+    array([   0, 2048])
     """
     is_answer = np.isfinite(x1)
     errors = {"t0_err": t0_err, "x1_err": x1_err, "c_err": c_err}

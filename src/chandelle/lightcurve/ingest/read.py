@@ -141,15 +141,9 @@ def _read(source: Any, *, snana: Mapping[str, Any], time_scale: TimeScale | None
         tables = tables_in(path) if path.is_dir() else []
         if tables:
             return read_tables(tables, label=str(source), time_scale=time_scale)
-<<<<<<< HEAD
         if path.is_dir() or is_archive(path) or is_snana_text(path):
             return raw_snana_texts(source, label=str(source), **snana)
-        return read_table(source, time_scale=time_scale)
-=======
-        if path.is_dir() or _is_archive(path) or is_snana_text(path):
-            return _read_snana(source, kcor=kcor, vpec=vpec)
         return read_table(source, time_scale=time_scale, name=path.stem)
->>>>>>> ingest
     if not isinstance(source, Sequence) or not all(isinstance(p, str | Path) for p in source):
         raise InputError(
             "light curves are read from a path, a list of paths, a DataFrame, an astropy or arrow "

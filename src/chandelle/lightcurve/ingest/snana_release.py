@@ -27,7 +27,8 @@ from chandelle.lightcurve.ingest.times import AT_THE_OBSERVATORY
 _log = logging.getLogger(__name__)
 _MJD_ROUNDING = 2.5e-3
 """Times of an IGNORE list were held in 32 bits (0.004 d apart at MJD 57000), then written to
-0.001 d; those of Pantheon+ are off by up to 0.0023 d, and no other epoch of the filter is within 0.02 d."""
+0.001 d; those of Pantheon+ are off by up to 0.0023 d, and no other epoch of the filter
+is within 0.02 d."""
 
 Paths = str | Path | Sequence[str | Path]
 
