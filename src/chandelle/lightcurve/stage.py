@@ -202,7 +202,16 @@ def _run(problem: FitProblem, config: FitConfig, progress: Callable[[int], None]
     is_gpu = config.engine == "auto" and jax.default_backend() != "cpu"
     if config.engine == "jax" or is_gpu:
         return fit_lanes(problem, progress=progress)
-    return fit_compiled(problem, threads=config.threads, progress=progress)
+    result = fit_compiled(problem, threads=config.threads, progress=progress)
+    lost = np.flatnonzero(~(result.is_converged & result.is_at_rest))
+    if len(lost):
+        # Few ends at the edge of the model's phases hold one engine and not the other.
+        part, rows = problem.take(lost)
+        again = fit_lanes(part)
+        for name in result._fields[:-1]:
+            getattr(result, name)[lost] = getattr(again, name)
+        result.used[rows] = again.used
+    return result
 
 
 def _constraints(
