@@ -15,7 +15,7 @@ from peers import light_curve_helpers
 import chandelle as ch
 from chandelle.core.precision import require_x64
 from chandelle.core.units import ZP_NJY
-from chandelle.lightcurve.fitting.basis import flux_basis, tables_of
+from chandelle.lightcurve.fitting.basis import tables_of, unit_fluxes
 from chandelle.physics.photometry import band_samples
 from chandelle.physics.salt import SaltModel
 
@@ -82,7 +82,7 @@ def _from_table(salt: SaltModel, mjd: np.ndarray) -> tuple[float, float]:
     def bases(stack, z):
         def one(table, z):
             phase = jnp.asarray(mjd) / (1.0 + z)
-            return flux_basis(surfaces, table, band, phase, jnp.asarray(0.1))
+            return unit_fluxes(surfaces, table, band, phase, jnp.asarray(0.1))
 
         return jax.vmap(one)(stack, z)
 
