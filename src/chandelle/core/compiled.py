@@ -2,8 +2,8 @@
 
 The twins of JAX kernels where a plain loop beats them (docs/decisions/0007). Nothing is built at
 install; the first call compiles. numba stores a function under the time stamp of its own file and
-does not see a change of what it calls, so the folder of the cache is named after the sources of all
-compiled functions.
+sees no change of what it calls nor of a constant from another module, which is compiled into it; so
+the folder of the cache is named after all sources of the package.
 """
 
 import hashlib
@@ -24,8 +24,8 @@ _MATH = {"contract", "reassoc", "arcp", "nsz"}
 
 @cache
 def _folder() -> str:
-    """Folder of the machine code of these sources; empty for none."""
-    text = b"".join(path.read_bytes() for path in sorted(_SOURCES.rglob("compiled/*.py")))
+    """Folder of the machine code of these sources, read once a process; empty for none."""
+    text = b"".join(path.read_bytes() for path in sorted(_SOURCES.rglob("*.py")))
     folder = writable_folder("numba", hashlib.sha256(text).hexdigest()[:16])
     return str(folder or "")
 

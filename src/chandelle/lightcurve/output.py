@@ -43,8 +43,6 @@ class Columns:
         What the targets say and the fits pass on.
     derivatives : dict of NDArray, derivative_bands : tuple of str
         Where they were asked.
-    used : NDArray, shape (obs,)
-        Rows of the light curves that were fitted.
     """
 
     names: tuple[str, ...]

@@ -14,7 +14,7 @@ from chandelle.core.config import StageConfig
 from chandelle.core.errors import InputError
 from chandelle.core.precision import require_x64
 from chandelle.lightcurve.fitting.compiled.driver import fit_compiled
-from chandelle.lightcurve.fitting.constraints import Constraints, constraints_of
+from chandelle.lightcurve.fitting.constraints import SALT_NAMES, Constraints, constraints_of
 from chandelle.lightcurve.fitting.derivatives import answer_derivatives
 from chandelle.lightcurve.fitting.extended import fit_extended
 from chandelle.lightcurve.fitting.lanes import fit_lanes
@@ -197,21 +197,12 @@ class _Progress:
 
 def _run(problem: FitProblem, config: FitConfig, progress: Callable[[int], None]) -> FitArrays:
     """Fit with the engine that is wanted and able."""
-    if len(problem.constraints.names) > len(Constraints.BASE):
+    if len(problem.constraints.names) > len(SALT_NAMES):
         return fit_extended(problem, progress=progress)
     is_gpu = config.engine == "auto" and jax.default_backend() != "cpu"
     if config.engine == "jax" or is_gpu:
         return fit_lanes(problem, progress=progress)
-    result = fit_compiled(problem, threads=config.threads, progress=progress)
-    lost = np.flatnonzero(~(result.is_converged & result.is_at_rest))
-    if len(lost):
-        # Few ends at the edge of the model's phases hold one engine and not the other.
-        part, rows = problem.take(lost)
-        again = fit_lanes(part)
-        for name in result._fields[:-1]:
-            getattr(result, name)[lost] = getattr(again, name)
-        result.used[rows] = again.used
-    return result
+    return fit_compiled(problem, threads=config.threads, progress=progress)
 
 
 def _constraints(

@@ -27,12 +27,13 @@ def correlated(curves: LightCurves) -> LightCurves:
     return curves.with_covariance(factor=np.stack(shared, axis=1))
 
 
-def _same(a: Any, b: Any, limit: float) -> None:
+def _same(a: Any, b: Any, limit: float, *, relative: float = 1e-7) -> None:
+    """Parameters within `limit` sigma, errors and chi2 within fractions of themselves."""
     assert (a["status"] == "ok").all()
     for name in NAMES:
         np.testing.assert_array_less(np.abs(a[name] - b[name]) / b[f"{name}_err"], limit)
-        np.testing.assert_allclose(a[f"{name}_err"], b[f"{name}_err"], rtol=max(1e-4, limit))
-    np.testing.assert_allclose(a["chi2"], b["chi2"], rtol=max(1e-7, limit))
+        np.testing.assert_allclose(a[f"{name}_err"], b[f"{name}_err"], rtol=max(limit, 1e-5))
+    np.testing.assert_allclose(a["chi2"], b["chi2"], rtol=relative)
 
 
 @pytest.mark.parametrize("model_cov", [False, True])
@@ -42,13 +43,14 @@ def test_both_engines_give_one_answer(curves: LightCurves, model_cov: bool) -> N
         fit_salt(curves, model_cov=model_cov, engine="jax"),
         # With a model covariance either may stop within 1e-3 sigma of rest.
         2e-3 if model_cov else 2e-5,
+        relative=1e-3 if model_cov else 1e-7,
     )
 
 
 def test_both_engines_under_a_flux_covariance_and_priors(correlated: LightCurves) -> None:
     how: Any = {"priors": {"x1": (0.0, 1.0), "c": (0.0, 0.1)}, "bounds": {"x1": (-1.0, 1.0)}}
     _same(
-        fit_salt(correlated, engine="cpu", **how), fit_salt(correlated, engine="jax", **how), 2e-4
+        fit_salt(correlated, engine="cpu", **how), fit_salt(correlated, engine="jax", **how), 2e-5
     )
 
 
@@ -86,8 +88,8 @@ def test_zero_point_derivative_is_that_of_refits(curves: LightCurves) -> None:
 
 
 def test_mode_derivative_is_that_of_refits(curves: LightCurves) -> None:
-    mode = 0.01 * curves["flux"]
-    fits = fit_salt(curves.with_modes(["gray"], mode[:, None]), derivatives=True)
+    mode = np.where(curves["band"] == "lsstg", 0.01 * curves["flux"], 0.0)
+    fits = fit_salt(curves.with_modes(["zp of g"], mode[:, None]), derivatives=True)
     moved = []
     for sign in (1, -1):
         table = curves.to_pandas().assign(flux=curves["flux"] + 0.1 * sign * mode)

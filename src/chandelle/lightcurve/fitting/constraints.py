@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,6 @@ class Constraints:
     `ivar` is the inverse variance of the prior, zero for none.
     """
 
-    BASE: ClassVar[tuple[str, ...]] = SALT_NAMES
     names: tuple[str, ...]
     low: FloatArray
     high: FloatArray

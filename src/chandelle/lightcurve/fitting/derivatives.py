@@ -8,6 +8,7 @@ With a model covariance g holds it fixed, but the refits carry it along: then th
 by :math:`\theta` and u include those of the covariance.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import equinox as eqx
@@ -178,7 +179,9 @@ def lane_derivatives(
     return jax.lax.map(one, args)
 
 
-def _nudged_flux(model: SaltModel, light: Light, epochs: Epochs):
+def _nudged_flux(
+    model: SaltModel, light: Light, epochs: Epochs
+) -> Callable[[Array, Nudges], Array]:
     """Model flux under nudges of zero points and passbands, right to first order at none.
 
     Raising a zero point divides fluxes and errors alike, which is the same as a brighter model.

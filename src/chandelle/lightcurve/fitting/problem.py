@@ -64,21 +64,6 @@ class FitProblem:
     def __len__(self) -> int:
         return len(self.z)
 
-    def take(self, rows: NDArray[np.int64]) -> tuple["FitProblem", NDArray[np.int64]]:
-        """Some supernovae, and the indices of their epochs."""
-        epochs = np.flatnonzero(np.isin(self.epochs.target, rows))
-        counts = np.diff(self.first)[rows]
-        own = replace(self.epochs.take(epochs), target=np.repeat(np.arange(len(rows)), counts))
-        part = replace(
-            self,
-            epochs=own,
-            first=np.concatenate([[0], np.cumsum(counts)]),
-            z=self.z[rows],
-            mwebv=self.mwebv[rows],
-            constraints=self.constraints.take(rows),
-        )
-        return part, epochs
-
 
 def problem_of(
     ready: Prepared, model: SaltModel, *, constraints: Constraints, settings: FitSettings

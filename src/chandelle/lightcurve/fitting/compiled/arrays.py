@@ -104,7 +104,6 @@ class Space(NamedTuple):
     columns: Floats
     square: Floats
     sums: Floats
-    residual: Floats
     pull: Floats
     jacobian: Floats
     used: Bools
@@ -161,7 +160,6 @@ def work_space(
         columns=np.zeros((n_epoch, n_column)),
         square=np.zeros((n_column, n_column)),
         sums=np.zeros((1 + N_PARAMS, n_column)),
-        residual=np.zeros(n_epoch),
         pull=np.zeros(n_epoch),
         jacobian=np.zeros((n_epoch, N_PARAMS)),
         used=np.zeros(n_epoch, np.bool_),

@@ -249,7 +249,7 @@ def expand(
 def _residuals(
     epochs: EpochArrays, first: int, n: int, n_column: int, z: float, params: Floats, space: Space
 ) -> float:
-    """Fill residuals, pulls W r, the Jacobian and its sums over the columns; return r^T W r."""
+    """Fill the pulls W r, the Jacobian and its sums over the columns; return r^T W r."""
     x0, x1 = params[1], params[2]
     rate = -1.0 / (1.0 + z)
     space.sums[:, :n_column] = 0.0
@@ -264,7 +264,6 @@ def _residuals(
         row[1] = b[0] + x1 * b[1]
         row[2] = x0 * b[1]
         row[3] = x0 * (b[6] + x1 * b[7])
-        space.residual[i] = residual
         space.pull[i] = w * residual
         total += w * residual * residual
         for r in range(n_column):
