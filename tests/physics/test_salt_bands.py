@@ -140,7 +140,7 @@ def test_stack_over_supernovae_and_bands(surfaces, samples):
 
     tables = stack(z)
     tables = stack(z)
-    assert tables.nodes.shape == (3, 2, 2 * 71 + 4, 2, 5)
+    assert tables.nodes.shape == (3, 2, 5, 2 * 71 + 4, 2)
     alone = band_table(surfaces, wave[1], weight[1], z=z[2], terms=5)
     np.testing.assert_allclose(tables.nodes[2, 1], alone.nodes, rtol=1e-10, atol=1e-24)
     near, c = phase_weights(surfaces, jnp.asarray(3.3)), jnp.asarray(0.1)
