@@ -214,9 +214,9 @@ def read_fitres(path):
 
 
 # Two minima in t0 (MASTEROTJ15, whose published fit holds t0 near a prior) and a time of maximum
-# that decides which epochs lie within the range of phases (MASTEROTJ08). PS16cqa has no epoch before
-# maximum and a minimum at each of two times: chi2 4.8 for 6 degrees of freedom here, 18.9 for 8 at
-# the published one, whose chi2 of 18.2 for 8 that reproduces.
+# that decides which epochs lie within the range of phases (MASTEROTJ08). PS16cqa has no epoch
+# before maximum and two minima: chi2 4.8 for 6 degrees of freedom here; at the published time 18.9
+# for 8, as published (18.2).
 KNOWN_OUTLIERS = {"MASTEROTJ15", "MASTEROTJ08", "PS16cqa"}
 
 
