@@ -70,7 +70,7 @@ def model_light_curves(
     if fits["sn"].tolist() != lcs.targets["sn"].tolist():
         raise InputError("fits and light curves must have the same targets in the same order")
     salt, config = _model(fits, model), _settings(fits)
-    ready = prepare(lcs, salt, wave_range=None, c_max=config.c_max)
+    ready = prepare(lcs, salt, wave_range=None)
     keep = fits.is_ok[ready.epochs.target]
     ready = replace(ready, epochs=ready.epochs.take(keep))
     settings = FitSettings(
@@ -184,7 +184,7 @@ def can_be_fitted(
         usable = np.isfinite(lcs["mjd"]) & np.isfinite(lcs["flux"]) & (lcs["flux_err"] > 0)
         return usable & np.isfinite(lcs["flux_err"])
     config = _settings(fits)
-    ready = prepare(lcs, _model(fits, model), wave_range=config.wave_range, c_max=config.c_max)
+    ready = prepare(lcs, _model(fits, model), wave_range=config.wave_range)
     mask = np.zeros(len(lcs), dtype=bool)
     mask[ready.epochs.row] = True
     return mask

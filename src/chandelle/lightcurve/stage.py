@@ -161,7 +161,7 @@ def fit_salt(
     salt = load_salt(model) if isinstance(model, str) else model
     constraints = _constraints(config, lcs, bounds or {}, priors or {})
     c_max = float(np.abs([constraints.low[:, 3], constraints.high[:, 3]]).max(initial=c_max))
-    ready = prepare(lcs, salt, wave_range=wave_range, c_max=c_max)
+    ready = prepare(lcs, salt, wave_range=wave_range)
     columns = blank_columns(lcs, ready, names=constraints.names)
     settings = FitSettings(
         model_cov=model_cov, dust=dust, r_v=r_v, phase_range=phase_range, c_max=c_max

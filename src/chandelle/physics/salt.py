@@ -10,7 +10,9 @@ References
 J. Guy et al., 2007, A&A 466, 11. W. D. Kenworthy et al., 2021, ApJ 923, 265.
 """
 
+import math
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -263,6 +265,7 @@ def load_salt(name_or_directory: str | Path) -> SaltModel:
     return salt_from_files(read_salt(name_or_directory))
 
 
+@lru_cache(maxsize=4)
 def salt_from_files(content: SaltFiles) -> SaltModel:
     """Build the model from the content of its files.
 
@@ -274,7 +277,7 @@ def salt_from_files(content: SaltFiles) -> SaltModel:
     Returns
     -------
     SaltModel
-        Arrays on the default device.
+        Arrays on the default device; the same object for the same content.
     """
     templates = np.stack([content.m0.values.T, content.m1.values.T], axis=-1)
     low, high = content.color_law_range
@@ -315,8 +318,14 @@ def peak_magnitude_offset(model: SaltModel) -> float:
     >>> round(peak_magnitude_offset(load_salt("salt3-f22")), 4)
     10.5114
     """
-    flux = model.bandflux("bessellb", 0.0, z=0.0, t0=0.0, x0=1.0, x1=0.0, c=0.0, zp=0.0)
-    return -2.5 * float(np.log10(flux))
+    require_x64()
+    passband = load_passband("bessellb")
+    samples = band_samples(passband)
+    weight = samples.weight / zero_magnitude_flux(passband, "ab")
+    zero, one = _floats(0.0), _floats(1.0)
+    theta = (zero, one, zero, zero, zero, _floats(3.1))
+    args = (_floats(samples.wave), _floats(weight), _floats([0.0]), zero, theta, "f99")
+    return -2.5 * math.log10(float(bandflux_kernel(model.surfaces, *args)[0]))
 
 
 def _surface(grid: Grid) -> Surface:

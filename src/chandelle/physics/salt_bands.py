@@ -102,10 +102,10 @@ def series_terms(
     half_range = 0.0
     for passband in passbands:
         wave, _ = support(passband)
-        for z in np.linspace(z_min, z_max, 17):
-            ends = np.clip(np.array([wave[0], wave[-1]]) / (1.0 + z), low, high)
-            color = np.asarray(surfaces.color_law(jnp.linspace(ends[0], ends[1], 129)))
-            half_range = max(half_range, float(np.ptp(color)) / 2.0)
+        scale = 1.0 + np.linspace(z_min, z_max, 17)
+        first, last = (np.clip(end / scale, low, high) for end in (wave[0], wave[-1]))
+        color = np.asarray(surfaces.color_law(jnp.asarray(np.linspace(first, last, 129))))
+        half_range = max(half_range, float(np.ptp(color, axis=0).max()) / 2.0)
     x = 1.02 * LN10_OVER_2P5 * c_max * half_range
     for terms in range(1, MAX_TERMS + 1):
         tail = sum(x**j / math.factorial(j) for j in range(terms, terms + 40))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import jax.numpy as jnp
 import numpy as np
@@ -83,7 +84,12 @@ class BandSet:
 
     def dust_curve(self, dust: DustLaw, *, r_v: float) -> NDArray[np.float64]:
         """Extinction [mag] of unit E(B-V) at the samples, shape (band, sample)."""
-        return np.array(extinction(self.wave, ebv=1.0, r_v=r_v, law=dust))
+        return _dust_curve(self, dust, r_v)
+
+
+@lru_cache(maxsize=16)
+def _dust_curve(bands: BandSet, dust: DustLaw, r_v: float) -> NDArray[np.float64]:
+    return np.array(extinction(bands.wave, ebv=1.0, r_v=r_v, law=dust))
 
 
 def without_passband(names: Sequence[str], own: Mapping[str, Passband]) -> dict[str, str]:
@@ -97,23 +103,24 @@ def without_passband(names: Sequence[str], own: Mapping[str, Passband]) -> dict[
     return unknown
 
 
-def resolve(names: Sequence[str], own: Mapping[str, Passband]) -> list[Passband]:
+def resolve(names: Sequence[str], own: Mapping[str, Passband]) -> tuple[Passband, ...]:
     """Find each passband among those that came with the data, else among the shipped ones."""
-    return [own[name] if name in own else load_passband(name) for name in names]
+    return tuple(own[name] if name in own else load_passband(name) for name in names)
 
 
-def stack_bands(passbands: Sequence[Passband]) -> BandSet:
+@lru_cache(maxsize=16)
+def stack_bands(passbands: tuple[Passband, ...]) -> BandSet:
     """Stack passbands for the kernels.
 
     Parameters
     ----------
-    passbands : sequence of Passband
+    passbands : tuple of Passband
         In the order of their index; at least one.
 
     Returns
     -------
     BandSet
-        Padded with copies of the last passband.
+        Padded with copies of the last passband; the same object for the same passbands.
     """
     ends = [support(passband)[0][[0, -1]] for passband in passbands]
     padded = [*passbands, *[passbands[-1]] * (-len(passbands) % _STACK_PAD)]
@@ -126,7 +133,7 @@ def stack_bands(passbands: Sequence[Passband]) -> BandSet:
         for s, p in zip(samples, padded, strict=True)
     ]
     return BandSet(
-        passbands=tuple(passbands),
+        passbands=passbands,
         wave=jnp.asarray(np.stack(wave)),
         weight=jnp.asarray(np.stack(weight)),
         count=np.array([np.flatnonzero(s.weight)[-1] + 1 for s in samples]),

@@ -29,8 +29,7 @@ from chandelle.lightcurve.fitting.limits import (
     SETTLING_ROUND,
     TWO_MINIMA_CHI2,
 )
-from chandelle.lightcurve.fitting.prepare import C_SERIES
-from chandelle.lightcurve.fitting.problem import FitProblem
+from chandelle.lightcurve.fitting.problem import C_SERIES, FitProblem
 from chandelle.lightcurve.fitting.results import FitArrays
 from chandelle.physics.salt import SaltModel
 from chandelle.physics.salt_bands import BandTable

@@ -10,16 +10,11 @@ from numpy.typing import NDArray
 from chandelle.lightcurve.fitting.bands import BandSet, resolve, stack_bands, without_passband
 from chandelle.lightcurve.fitting.batch import FlatEpochs
 from chandelle.physics.salt import SaltModel
-from chandelle.physics.salt_bands import series_terms
 from chandelle.products.lightcurves import LightCurves
 
 _log = logging.getLogger(__name__)
 
 N_PARAMS = 4
-C_SERIES = 0.4
-"""Absolute color up to which the short series is good; redder ones are fitted with a longer one."""
-SERIES_TOLERANCE = 1e-10
-_TERMS = (12, 20, 32, 48, 64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -41,8 +36,6 @@ class Prepared:
     points_rejected : NDArray, shape (target,)
         Whether some of its epochs have no known passband, finite time, flux or positive error:
         light curves that `read_lightcurves` made have none.
-    terms, terms_wide : int
-        Taylor terms of the color law that suffice up to `C_SERIES` and up to the bound of c.
     """
 
     epochs: FlatEpochs
@@ -52,8 +45,6 @@ class Prepared:
     status: NDArray
     band_dropped: NDArray[np.bool_]
     points_rejected: NDArray[np.bool_]
-    terms: int
-    terms_wide: int
 
 
 def prepare(
@@ -61,7 +52,6 @@ def prepare(
     model: SaltModel,
     *,
     wave_range: tuple[float, float] | None,
-    c_max: float,
 ) -> Prepared:
     """Choose the epochs to fit, and give each target without enough of them its status.
 
@@ -73,8 +63,6 @@ def prepare(
         Gives the range of wavelengths; bands that leave it are dropped.
     wave_range : (float, float), optional
         Further range of a band's mean rest-frame wavelength [angstrom].
-    c_max : float
-        Bound of the absolute color.
 
     Returns
     -------
@@ -127,8 +115,6 @@ def prepare(
         status=status,
         band_dropped=dropped & is_valid,
         points_rejected=rejected,
-        terms=_terms(model, bands, epochs, z, c_max=min(c_max, C_SERIES)),
-        terms_wide=_terms(model, bands, epochs, z, c_max=c_max),
     )
 
 
@@ -159,29 +145,3 @@ def _only_known(
     known = [name for name in names if name not in unknown]
     number = np.array([known.index(n) if n in known else -1 for n in names], dtype=np.int64)
     return known, replace(epochs, band=number[epochs.band])
-
-
-def _terms(
-    model: SaltModel,
-    bands: BandSet | None,
-    epochs: FlatEpochs,
-    z: NDArray[np.float64],
-    *,
-    c_max: float,
-) -> int:
-    """Terms for the redshifts of each band, rounded up so that few kernels are compiled."""
-    if bands is None or not len(epochs.target):
-        return 1
-    needed = 1
-    for band in np.unique(epochs.band):
-        seen = z[epochs.target[epochs.band == band]]
-        count = series_terms(
-            model.surfaces,
-            [bands.passbands[band]],
-            z_min=float(seen.min()),
-            z_max=float(seen.max()),
-            c_max=c_max,
-            tolerance=SERIES_TOLERANCE,
-        )
-        needed = max(needed, count)
-    return next(terms for terms in _TERMS if terms >= needed)

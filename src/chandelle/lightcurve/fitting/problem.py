@@ -1,6 +1,7 @@
 """What an engine is given: supernovae that can be fitted, as arrays, and how to fit them."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +12,14 @@ from chandelle.lightcurve.fitting.constraints import Constraints
 from chandelle.lightcurve.fitting.prepare import Prepared
 from chandelle.physics.dust import DustLaw
 from chandelle.physics.salt import SaltModel
+from chandelle.physics.salt_bands import series_terms
 
 FloatArray = NDArray[np.float64]
+
+C_SERIES = 0.4
+"""Absolute color up to which the short series is good; redder ones are fitted with a longer one."""
+SERIES_TOLERANCE = 1e-10
+_TERMS = (12, 20, 32, 48, 64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +33,7 @@ class FitSettings:
     c_max: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class FitProblem:
     """Supernovae to fit, numbered from 0 in the order of the targets.
 
@@ -46,8 +53,6 @@ class FitProblem:
         Bounds and priors, t0 such that model and data overlap.
     settings : FitSettings
         Choices.
-    terms, terms_wide : int
-        Taylor terms of the color law up to `prepare.C_SERIES` and up to the bound of c.
     """
 
     model: SaltModel
@@ -58,11 +63,35 @@ class FitProblem:
     mwebv: FloatArray
     constraints: Constraints
     settings: FitSettings
-    terms: int
-    terms_wide: int
 
     def __len__(self) -> int:
         return len(self.z)
+
+    @cached_property
+    def terms(self) -> int:
+        """Taylor terms of the color law that suffice up to `C_SERIES`; for kernels of one shape."""
+        return self._terms(min(self.settings.c_max, C_SERIES))
+
+    @cached_property
+    def terms_wide(self) -> int:
+        """Taylor terms that suffice up to the bound of c."""
+        return self._terms(self.settings.c_max)
+
+    def _terms(self, c_max: float) -> int:
+        """Terms for the redshifts of each band, rounded up so that few kernels are compiled."""
+        needed = 1
+        for band in np.unique(self.epochs.band):
+            seen = self.z[self.epochs.target[self.epochs.band == band]]
+            count = series_terms(
+                self.model.surfaces,
+                [self.bands.passbands[band]],
+                z_min=float(seen.min()),
+                z_max=float(seen.max()),
+                c_max=c_max,
+                tolerance=SERIES_TOLERANCE,
+            )
+            needed = max(needed, count)
+        return next(terms for terms in _TERMS if terms >= needed)
 
 
 def problem_of(
@@ -102,8 +131,6 @@ def problem_of(
         mwebv=ready.mwebv[rows],
         constraints=_close_t0(constraints.take(rows), model, epochs.mjd, first, z),
         settings=settings,
-        terms=ready.terms,
-        terms_wide=ready.terms_wide,
     )
     return problem, rows
 

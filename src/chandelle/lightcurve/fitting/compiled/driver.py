@@ -17,8 +17,7 @@ from chandelle.lightcurve.fitting.compiled.arrays import (
     work_space,
 )
 from chandelle.lightcurve.fitting.compiled.fit import fit_targets, flux_targets
-from chandelle.lightcurve.fitting.prepare import C_SERIES, SERIES_TOLERANCE
-from chandelle.lightcurve.fitting.problem import FitProblem
+from chandelle.lightcurve.fitting.problem import C_SERIES, SERIES_TOLERANCE, FitProblem
 from chandelle.lightcurve.fitting.results import FitArrays
 from chandelle.physics.compiled.bands import ModelArrays
 from chandelle.physics.compiled.grid import SurfaceArrays
