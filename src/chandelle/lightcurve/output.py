@@ -154,7 +154,19 @@ def fill_columns(
     flags |= np.where(is_ok & result.at_bound, int(Flag.AT_BOUND), 0)
     flags |= np.where(is_ok & result.has_rival, int(Flag.TWO_MINIMA), 0)
     flags |= np.where(status == "no_detection", int(Flag.UPPER_LIMIT), 0)
+    flags |= np.where(is_ok & _holds_out(problem, result), int(Flag.EPOCHS_HELD_OUT), 0)
     columns.flags[rows] |= flags
+
+
+def _holds_out(problem: FitProblem, result: FitArrays) -> NDArray[np.bool_]:
+    """Whether an epoch within the range of phases of the answer was not used."""
+    phase_range, epochs = problem.settings.phase_range, problem.epochs
+    if phase_range is None:
+        return np.zeros(len(problem), dtype=np.bool_)
+    t0 = result.params[epochs.target, 0]
+    phase = (epochs.mjd - t0) / (1.0 + problem.z[epochs.target])
+    is_out = (phase > phase_range[0]) & (phase < phase_range[1]) & ~result.used
+    return np.bincount(epochs.target, weights=is_out, minlength=len(problem)) > 0
 
 
 def product_of(

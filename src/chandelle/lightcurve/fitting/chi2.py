@@ -16,12 +16,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from chandelle.lightcurve.fitting.basis import plain_fluxes, unit_fluxes
+from chandelle.lightcurve.fitting.basis import declining_fluxes, plain_fluxes, unit_fluxes
 from chandelle.lightcurve.fitting.guess import (
     N_GRID,
     WINDOW_DAYS,
+    X1_SPREAD,
     amplitude_fit,
     best_minima,
+    epoch_cost,
     signal_center,
 )
 from chandelle.lightcurve.fitting.newton import Quadratic, minimize
@@ -236,6 +238,18 @@ def find_starts(
     starts = jnp.stack([t0, x0, x1, jnp.zeros_like(t0)], axis=1)
     is_start = jnp.isfinite(depth) & (x0 > 0)
     return jnp.where(is_start[:, None], starts, starts[:1]), is_start
+
+
+def start_cost(
+    params: Float[Array, " 4"], *, surfaces: SaltSurfaces, table: BandTable, epochs: Epochs
+) -> Float[Array, ""]:
+    """Cost over all epochs of the answer that a start led to, the equation of `guess`."""
+    t0, x0, x1, c = params
+    phase = epochs.phase(t0)
+    pair = declining_fluxes(surfaces, table, epochs.band, phase, c)
+    flux = x0 * (pair[:, 0] + x1 * pair[:, 1])
+    cost = epoch_cost(flux, epochs.flux, epochs.total_ivar(), phase > surfaces.phase[-1])
+    return jnp.sum(cost) + (x1 / X1_SPREAD) ** 2
 
 
 def fit_from(

@@ -13,6 +13,7 @@ from chandelle.lightcurve.fitting.chi2 import (
     find_starts,
     fit_from,
     model_flux,
+    start_cost,
     weights_of,
 )
 from chandelle.physics.dust import DustLaw
@@ -110,6 +111,18 @@ def scan_starts(
 ) -> tuple[Float[Array, "lane start 4"], Bool[Array, "lane start"]]:
     """`chi2.find_starts` of every lane."""
     return jax.vmap(lambda t, e: find_starts(model.surfaces, t, e))(tables, epochs)
+
+
+@eqx.filter_jit
+def start_costs(
+    model: SaltModel, tables: BandTable, epochs: Epochs, params: Float[Array, "lane 4"]
+) -> Float[Array, " lane"]:
+    """`chi2.start_cost` of every lane."""
+
+    def one(table: BandTable, epochs: Epochs, params: Array) -> Array:
+        return start_cost(params, surfaces=model.surfaces, table=table, epochs=epochs)
+
+    return jax.vmap(one)(tables, epochs, params)
 
 
 @eqx.filter_jit

@@ -111,10 +111,14 @@ def target_arrays(problem: FitProblem) -> TargetArrays:
 def fit_choices(problem: FitProblem) -> FitChoices:
     """Give the settings as the numbers of the compiled kernels."""
     settings = problem.settings
-    low, high = settings.phase_range or (-np.inf, np.inf)
+    everything = (-np.inf, np.inf)
+    low, high = settings.phase_range or everything
+    first_low, first_high = problem.first_range or everything
     return FitChoices(
         phase_low=float(low),
         phase_high=float(high),
+        first_low=first_low,
+        first_high=first_high,
         model_cov=settings.model_cov,
         c_series=C_SERIES,
         c_max=float(settings.c_max),
