@@ -206,7 +206,10 @@ class Answer(eqx.Module):
 
 
 def find_starts(
-    surfaces: SaltSurfaces, table: BandTable, epochs: Epochs
+    surfaces: SaltSurfaces,
+    table: BandTable,
+    epochs: Epochs,
+    window: tuple[Float[Array, ""], Float[Array, ""]],
 ) -> tuple[Float[Array, "start 4"], Bool[Array, " start"]]:
     """Find the best local minima in t0 of linear fits at c = 0.
 
@@ -214,6 +217,8 @@ def find_starts(
     ----------
     surfaces, table, epochs
         Model, band tables and data of one supernova.
+    window : tuple of Array
+        Range of phases; only times count whose window holds enough epochs, if any does.
 
     Returns
     -------
@@ -224,14 +229,18 @@ def find_starts(
     """
     ivar = epochs.total_ivar()
     center = signal_center(epochs.mjd, epochs.flux, ivar, z=epochs.z)
-    window = jnp.linspace(*WINDOW_DAYS, N_GRID)
-    grid = jnp.clip(center + (1.0 + epochs.z) * window, epochs.low[0], epochs.high[0])
+    days = jnp.linspace(*WINDOW_DAYS, N_GRID)
+    grid = jnp.clip(center + (1.0 + epochs.z) * days, epochs.low[0], epochs.high[0])
 
     def try_t0(t0: Array) -> tuple[Array, Array]:
         basis = plain_fluxes(surfaces, table, epochs.band, epochs.phase(t0))
         return amplitude_fit(basis, epochs.flux, ivar)
 
     pairs, chi2 = jax.vmap(try_t0)(grid)
+    phase = jax.vmap(epochs.phase)(grid)
+    is_in = (phase > window[0]) & (phase < window[1]) & (ivar > 0)
+    has_enough = is_in.sum(axis=1) >= epochs.low.shape[0]
+    chi2 = jnp.where(has_enough | ~has_enough.any(), chi2, jnp.inf)
     depth, index = best_minima(chi2)
     t0, x0 = grid[index], pairs[index, 0]
     x1 = pairs[index, 1] / jnp.where(x0 > 0, x0, 1.0)

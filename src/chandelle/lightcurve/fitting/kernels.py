@@ -107,10 +107,13 @@ def errors_of_bands(
 
 @eqx.filter_jit
 def scan_starts(
-    model: SaltModel, tables: BandTable, epochs: Epochs
+    model: SaltModel,
+    tables: BandTable,
+    epochs: Epochs,
+    window: tuple[Float[Array, ""], Float[Array, ""]],
 ) -> tuple[Float[Array, "lane start 4"], Bool[Array, "lane start"]]:
     """`chi2.find_starts` of every lane."""
-    return jax.vmap(lambda t, e: find_starts(model.surfaces, t, e))(tables, epochs)
+    return jax.vmap(lambda t, e: find_starts(model.surfaces, t, e, window))(tables, epochs)
 
 
 @eqx.filter_jit

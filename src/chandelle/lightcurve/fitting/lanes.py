@@ -154,7 +154,13 @@ def fit_batch(problem: FitProblem, batch: Batch) -> BatchResult:
     model, settings, bands = problem.model, problem.settings, problem.bands
     tables = make_tables(model, batch_light(problem, batch))
     epochs = batch_epochs(problem, batch)
-    answer, has_rival, used = first_fit(model, tables, epochs, phase_range=problem.first_range)
+    answer, has_rival, used = first_fit(
+        model,
+        tables,
+        epochs,
+        phase_range=settings.phase_range,
+        first_range=problem.first_range,
+    )
     is_red = np.abs(answer.params[:, 3]) > C_SERIES
     if is_red.any() and problem.terms_wide > problem.terms:
         tables = make_tables(model, batch_light(problem, batch, wide=True))
@@ -201,18 +207,19 @@ def first_fit(
     epochs: Epochs,
     *,
     phase_range: tuple[float, float] | None,
+    first_range: tuple[float, float] | None,
 ) -> tuple[Answers, NDArray[np.bool_], NDArray[np.bool_]]:
     """Fit without model covariance: a short race of the starts, then the winner to the end.
 
-    Each start is fitted to the epochs within `phase_range` of its own time of maximum;
-    `guess.epoch_cost` compares them.
+    Each start is fitted to the epochs within `first_range` of its own time of maximum;
+    `guess.epoch_cost` compares those that keep enough epochs within `phase_range`.
 
     Parameters
     ----------
     model, tables, epochs
         Model, band tables and data of the lanes.
-    phase_range : (float, float), optional
-        Rest-frame days about maximum.
+    phase_range, first_range : (float, float), optional
+        Rest-frame days about maximum, in the end and until the first answer is known.
 
     Returns
     -------
@@ -223,21 +230,23 @@ def first_fit(
     used : NDArray, shape (lane, obs)
         Epochs in the fit.
     """
-    starts, is_start = (np.asarray(a) for a in scan_starts(model, tables, epochs))
+    low, high = (jnp.asarray(float(end)) for end in phase_range or (-np.inf, np.inf))
+    starts, is_start = (np.asarray(a) for a in scan_starts(model, tables, epochs, (low, high)))
     raced, costs = [], []
     for k in range(starts.shape[1]):
         if k == 0 or is_start[:, k].any():
-            near = in_phase(epochs, starts[:, k], phase_range)
+            near = in_phase(epochs, starts[:, k], first_range)
             own = masked(epochs, near)
             params = _descend(model, tables, None, own, starts[:, k], RACE_STEPS).params
-            is_usable = is_start[:, k] & (params[:, 1] > 0)
+            n_epoch = in_phase(epochs, params, phase_range).sum(axis=1)
+            is_usable = is_start[:, k] & (params[:, 1] > 0) & (n_epoch >= params.shape[1])
             cost = np.asarray(start_costs(model, tables, epochs, jnp.asarray(params)))
             raced.append(params)
             costs.append(np.where(is_usable, cost, np.inf))
     params, cost = np.stack(raced), np.stack(costs)
     lane, winner = np.arange(params.shape[1]), np.argmin(cost, axis=0)
     best = params[winner, lane]
-    used = in_phase(epochs, best, phase_range)
+    used = in_phase(epochs, best, first_range)
     answer = _descend(model, tables, None, masked(epochs, used), best, MAX_STEPS)
     is_apart = np.abs(params[:, :, 0] - answer.params[None, :, 0]) > SAME_MINIMUM_DAYS
     is_apart[winner, lane] = False

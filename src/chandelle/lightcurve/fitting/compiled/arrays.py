@@ -66,7 +66,8 @@ class TargetArrays(NamedTuple):
 class FitChoices(NamedTuple):
     """Settings of the fit as numbers; the phases are infinite where all are fitted.
 
-    `first_low`, `first_high` hold until the first answer is known. `is_free` says that x0 and x1 have neither bound nor prior, so that they are solved for.
+    `first_low`, `first_high` hold until the first answer is known. `is_free` says that x0 and x1
+    have neither bound nor prior, so that they are solved for.
     """
 
     phase_low: float

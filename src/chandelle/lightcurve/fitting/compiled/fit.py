@@ -16,7 +16,11 @@ from chandelle.lightcurve.fitting.compiled.arrays import (
 )
 from chandelle.lightcurve.fitting.compiled.chi2 import empty_chi2, set_weights
 from chandelle.lightcurve.fitting.compiled.descent import descend, solve_scaled
-from chandelle.lightcurve.fitting.compiled.starts import find_starts, start_cost
+from chandelle.lightcurve.fitting.compiled.starts import (
+    count_epochs,
+    find_starts,
+    start_cost,
+)
 from chandelle.lightcurve.fitting.compiled.tables import (
     fill_basis,
     find_bands,
@@ -198,9 +202,8 @@ def fit_targets(
                     model, bands, n_band, z, targets.mwebv[k], reach, choices.tolerance, space
                 )
                 if made < 0.0:
-                    n_race = find_starts(
-                        model, epochs, first, n, z, targets.low[k, 0], targets.high[k, 0], space
-                    )
+                    low, high = targets.low[k, 0], targets.high[k, 0]
+                    n_race = find_starts(model, epochs, first, n, z, low, high, choices, space)
                     if n_race == 0:
                         break
                     if n_race == 1:
@@ -246,9 +249,9 @@ def fit_targets(
             if job < n_race:
                 for p in range(N_PARAMS):
                     space.starts[job, p] = params[p]
-                space.depth[job] = start_cost(
-                    model, epochs, first, n, n_band, z, params, space
-                )
+                cost = start_cost(model, epochs, first, n, n_band, z, params, space)
+                is_fit = count_epochs(epochs, first, n, z, params[0], choices) >= N_PARAMS
+                space.depth[job] = cost if is_fit else np.inf
                 if space.depth[job] < space.depth[best]:
                     best = job
                 job += 1
