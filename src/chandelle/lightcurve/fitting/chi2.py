@@ -238,7 +238,7 @@ def find_starts(
 
     pairs, chi2 = jax.vmap(try_t0)(grid)
     phase = jax.vmap(epochs.phase)(grid)
-    is_in = (phase > window[0]) & (phase < window[1]) & (ivar > 0)
+    is_in = (phase > window[0]) & (phase < window[1]) & (ivar > 0)[None, :]
     has_enough = is_in.sum(axis=1) >= epochs.low.shape[0]
     chi2 = jnp.where(has_enough | ~has_enough.any(), chi2, jnp.inf)
     depth, index = best_minima(chi2)
