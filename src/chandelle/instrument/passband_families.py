@@ -112,9 +112,7 @@ def _load(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     return {n: arrow[n].to_numpy() for n in wanted}, meta
 
 
-def _read_snfit(
-    folder: Path, *, name: str | None, band: str | None, step: float
-) -> PassbandFamily:
+def _read_snfit(folder: Path, *, name: str | None, band: str | None, step: float) -> PassbandFamily:
     """Read a folder of snfit's with radially variable filters."""
     cards = _cards(folder / "instrument.cards")
     if "RADIALLY_VARIABLE_FILTERS" not in cards:
@@ -192,9 +190,7 @@ def _chosen(band: str | None, known: Mapping[str, Any], *, where: str) -> str:
     return band
 
 
-def _read_hdf5(
-    path: Path, *, name: str | None, band: str | None, step: float
-) -> PassbandFamily:
+def _read_hdf5(path: Path, *, name: str | None, band: str | None, step: float) -> PassbandFamily:
     """Read an HDF5 file of sncosmo's general interpolator."""
     try:
         import h5py
