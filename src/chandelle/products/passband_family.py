@@ -169,12 +169,12 @@ class PassbandFamily:
             source=source,
         )
 
-    def at(self, **position: float) -> Passband:
+    def at(self, **position: int | float) -> Passband:
         """Passband at a position.
 
         Parameters
         ----------
-        **position : float
+        **position : int or float
             A value for each axis, ``at(radius=12.5)``, ``at(sensor=3, radius=80.0)``.
 
         Returns
