@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 from astropy.table import Table
+from numpy.typing import NDArray
 
 from chandelle.core.errors import InputError
 from chandelle.products.passband_family import AXES, WAVE_STEP, Curve, PassbandFamily
@@ -197,27 +198,25 @@ def _read_hdf5(path: Path, *, name: str | None, band: str | None, step: float) -
     except ImportError as error:
         raise InputError(f"{path}: reading HDF5 needs h5py, pip install h5py") from error
     with h5py.File(path) as file:
-        if "bandpasses" not in file:
+        content: Any = file
+        if "bandpasses" not in content:
             raise InputError(f"{path}: expected groups bandpasses and static, found {list(file)}")
-        own = _chosen(band, dict(file["bandpasses"]), where=str(path))
-        group = file["bandpasses"][own]
-        axes = ("radius",) if "radii" in group else ("x_fp", "y_fp")
-        nodes = [group[key][...] for key in (("radii",) if "radii" in group else ("X", "Y"))]
-        wave, table = group["wave"][...].astype(float), group["trans"][...].astype(float)
-        common = [tuple(file["static"][key][...].astype(float).T) for key in file.get("static", {})]
-        quantum = {int(k): v[...].astype(float).T for k, v in dict(file.get("qe/map", {})).items()}
-    places = np.stack(np.meshgrid(*nodes, indexing="ij"), axis=-1).reshape(-1, len(axes))
-    plain = {
-        tuple(place): (wave, values)
-        for place, values in zip(places.tolist(), table.reshape(-1, len(wave)), strict=True)
-    }
-    curves = plain
+        own = _chosen(band, dict(content["bandpasses"]), where=str(path))
+        group = {key: _floats(part) for key, part in content["bandpasses"][own].items()}
+        common = [_pair(part) for part in dict(content.get("static", {})).values()]
+        quantum = {int(key): _pair(part) for key, part in dict(content.get("qe/map", {})).items()}
+    is_radial = "radii" in group
+    axes = ("radius",) if is_radial else ("x_fp", "y_fp")
+    wave, nodes = group["wave"], [group[key] for key in (("radii",) if is_radial else ("X", "Y"))]
+    places = np.stack(np.meshgrid(*nodes, indexing="ij"), axis=-1).reshape(-1, len(axes)).tolist()
+    table = group["trans"].reshape(len(places), len(wave))
+    curves = {tuple(place): (wave, row) for place, row in zip(places, table, strict=True)}
     if quantum:
         axes = ("sensor", *axes)
         curves = {
-            (float(sensor), *place): (wave, values * np.interp(wave, *qe, left=0.0, right=0.0))
-            for sensor, qe in quantum.items()
-            for place, (_, values) in plain.items()
+            (float(sensor), *place): (wave, row * np.interp(wave, *curve, left=0.0, right=0.0))
+            for sensor, curve in quantum.items()
+            for place, (_, row) in curves.items()
         }
     return PassbandFamily.from_curves(
         name or f"{path.stem}_{own}",
@@ -228,3 +227,14 @@ def _read_hdf5(path: Path, *, name: str | None, band: str | None, step: float) -
         step=step,
         source=f"{path} {own}",
     )
+
+
+def _floats(part: Any) -> NDArray[np.float64]:
+    """Content of a data set of HDF5."""
+    return np.asarray(part[...], dtype=np.float64)
+
+
+def _pair(part: Any) -> Curve:
+    """Wavelength and transmission of a data set of two columns."""
+    wave, transmission = _floats(part).T
+    return wave, transmission

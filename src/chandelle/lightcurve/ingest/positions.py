@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from astropy import units
@@ -176,13 +176,13 @@ def _in_unit(
     if not said or axis == CATEGORICAL:
         return values
     try:
-        factor = units.Unit(said).to(units.Unit(family.unit))
+        factor = cast(float, units.Unit(said).to(units.Unit(family.unit)))
     except (ValueError, TypeError, units.UnitsError) as error:
         raise InputError(
             f"{label}: column {axis} is in {said}, the passbands of {family.name} are tabulated in "
             f"{family.unit or 'no unit'}; bring one to the other"
         ) from error
-    return values * float(factor)
+    return values * factor
 
 
 def positions_in(columns: Mapping[str, Any]) -> dict[str, NDArray[np.float64]]:
