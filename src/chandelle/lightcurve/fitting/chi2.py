@@ -2,7 +2,7 @@ r"""chi2 of one supernova at (t0, x0, x1, c), its derivatives by JAX.
 
 Band fluxes are :math:`f_i = x_0 [H_0(p_i, c) + x_1 H_1(p_i, c)]` at rest-frame phase :math:`p_i =
 (t_i - t_0)/(1+z)`. Their covariance is diagonal plus low rank, with the covariance of the data and
-one column a band for the color dispersion of the model.
+one column a filter for the color dispersion of the model.
 
 References
 ----------

@@ -28,9 +28,7 @@ from chandelle.lightcurve.fitting.problem import FitProblem
 from chandelle.physics.salt import SaltModel
 from chandelle.physics.salt_bands import BandTable
 from chandelle.physics.salt_covariance import BandCurve
-
-POSITION_MARK = "@"
-"""What stands between the name of a passband and the place on the focal plane it is for."""
+from chandelle.products.passband import filter_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -87,7 +85,7 @@ def answer_derivatives(
     AnswerDerivatives
         NaN where the answer is.
     """
-    names = [band.name.split(POSITION_MARK)[0] for band in problem.bands.passbands]
+    names = [filter_of(band.name) for band in problem.bands.passbands]
     groups, group_of = np.unique(names, return_inverse=True)
     n, n_group, n_mode = len(problem), len(groups), modes.shape[1]
     by_band = np.zeros((2, n, n_group, 4))

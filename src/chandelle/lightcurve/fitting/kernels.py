@@ -192,7 +192,8 @@ def model_errors(
     relative = jax.vmap(
         lambda band, near, p: relative_variance(model.errors, band, near, p, params[2])
     )(own, phase_weights(model.surfaces, phase), phase)
-    n_band = bands.color_dispersion.shape[0]
-    member = epochs.band[:, None] == jnp.arange(n_band)[None, :]
+    # One column a filter: that of its first band; those of its other bands stay zero.
+    column = jnp.argmax(bands.filter[:, None] == bands.filter[None, :], axis=1)
+    member = column[epochs.band][:, None] == jnp.arange(len(column))[None, :]
     common = jnp.where(member, (own.color_dispersion * flux)[:, None], 0.0)
     return ModelErrors(variance=relative * flux**2, common=common)

@@ -70,6 +70,7 @@ def band_arrays(bands: BandSet, *, dust: DustLaw, r_v: float) -> BandArrays:
         curve_wave=_array(bands.curve.wave),
         curve=_array(bands.curve.transmission),
         n_curve=bands.curve_count,
+        filter=np.array(bands.curve.filter, dtype=np.int64),
     )
 
 

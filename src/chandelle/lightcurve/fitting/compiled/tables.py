@@ -68,9 +68,15 @@ def make_tables(
 
 @compiled
 def make_errors(model: ModelArrays, bands: BandArrays, n_band: int, z: float, space: Space) -> None:
-    """Fill what the model covariance needs of a supernova's passbands."""
+    """Fill what the model covariance needs of a supernova's passbands, and number its filters."""
+    n_filter = 0
     for k in range(n_band):
         band = space.bands[k]
+        space.filters[k] = n_filter
+        for j in range(k):
+            if bands.filter[space.bands[j]] == bands.filter[band]:
+                space.filters[k] = space.filters[j]
+        n_filter = max(n_filter, space.filters[k] + 1)
         n = bands.n_curve[band]
         space.mean_wave[k], space.dispersion[k] = fill_errors(
             space.mean_nodes[k],
