@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 
 from chandelle.core.errors import InputError
 from chandelle.products.lightcurves import LightCurves, read_without_epochs, refuse_orphans
+from chandelle.products.passband import Passband
+from chandelle.products.product import Origin
+from chandelle.products.targets import Targets
 
 _log = logging.getLogger(__name__)
 _Numbered = Iterator[tuple[int, pa.Table]]
@@ -117,7 +120,9 @@ def lightcurve_blocks(
     path: str | Path,
     *,
     size: int,
-    changed: Mapping[str, object] | None = None,
+    targets: Targets | None = None,
+    passbands: Mapping[str, Passband] | None = None,
+    origin: Origin | None = None,
     scratch: Path | None = None,
 ) -> LightCurveBlocks:
     """Open a folder that `LightCurves.write` wrote, to be read in blocks of targets.
@@ -128,8 +133,12 @@ def lightcurve_blocks(
         The folder.
     size : int
         Targets of a block.
-    changed : mapping, optional
-        Fields of `LightCurves` that replace those on disk: targets, passbands, meta.
+    targets : Targets, optional
+        Instead of those on disk.
+    passbands : mapping of str to Passband, optional
+        Beside those on disk.
+    origin : {"simulated", "published", "real"}, optional
+        Where the data come from, instead of what the folder says.
     scratch : Path, optional
         Folder of the temporary file that epochs in another order need.
 
@@ -146,7 +155,6 @@ def lightcurve_blocks(
     Examples
     --------
     >>> import tempfile
-    >>> from chandelle.products.targets import Targets
     >>> targets = Targets.from_columns({"sn": ["a", "b", "c"], "z_hel": [0.1, 0.2, 0.3]})
     >>> epochs = {"sn": ["a", "c"], "mjd": [59000.0, 59001.0], "band": ["ztfg", "ztfr"],
     ...           "flux": [90.0, 80.0], "flux_err": [2.0, 2.0]}
@@ -158,7 +166,13 @@ def lightcurve_blocks(
     """
     if size < 1:
         raise InputError(f"a block has one target at least, got size {size}")
-    whole = replace(read_without_epochs(path), **(changed or {}))
+    whole = read_without_epochs(path)
+    whole = replace(
+        whole,
+        targets=whole.targets if targets is None else targets,
+        passbands={**whole.passbands, **(passbands or {})},
+        meta=whole.meta if origin is None else replace(whole.meta, origin=origin),
+    )
     epochs = Path(path) / "epochs.parquet"
     rows, last, is_in_order = _rows_of(whole), 0, True
     bands: set[str] = set()
@@ -199,9 +213,7 @@ def _targets_of(batch: pa.RecordBatch, rows: Mapping[str, int]) -> NDArray[np.in
     return np.array([rows[name] for name in names], dtype=np.int64)[codes]
 
 
-def _runs(
-    batch: pa.RecordBatch, number: NDArray[np.int64]
-) -> Iterable[tuple[int, pa.RecordBatch]]:
+def _runs(batch: pa.RecordBatch, number: NDArray[np.int64]) -> Iterable[tuple[int, pa.RecordBatch]]:
     """Cut rows where their block changes."""
     edges = np.flatnonzero(np.diff(number, prepend=-1, append=-1))
     for start, stop in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):

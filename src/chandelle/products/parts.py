@@ -40,11 +40,10 @@ class Parts:
             self._schema, self.meta = part.schema, self.meta or part.meta
             self._file = pq.ParquetWriter(self._path, table.schema, compression="zstd")
         elif not table.schema.equals(self._file.schema):
-            expected, found = self._file.schema, table.schema
-            other = [f for f in found if f.name not in expected.names or f != expected.field(f.name)]
             raise InputError(
-                f"a part of {part.schema.name} has other columns than the first: "
-                f"{', '.join(map(str, other or found.names))}; bring the parts to the same columns"
+                f"a part of {part.schema.name} has the columns {', '.join(table.column_names)}, "
+                f"the first has {', '.join(self._file.schema.names)}; bring all to the same names "
+                "and types"
             )
         self._file.write_table(table, row_group_size=ROW_GROUP)
 

@@ -8,6 +8,30 @@ from numpy.typing import NDArray
 from chandelle.core.errors import InputError
 from chandelle.core.typing import ArrayLike
 
+POSITION_MARK = "@"
+"""Stands between the name of a filter and the place on the focal plane its passband is for."""
+
+
+def filter_of(name: str) -> str:
+    """Name of the filter of a passband: what stands before the mark of a position.
+
+    Parameters
+    ----------
+    name : str
+        Of a passband.
+
+    Returns
+    -------
+    str
+        The same for the passbands of one filter at all positions.
+
+    Examples
+    --------
+    >>> filter_of("megacam_g@12.5"), filter_of("ztfg")
+    ('megacam_g', 'ztfg')
+    """
+    return name.split(POSITION_MARK)[0]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Passband:

@@ -189,7 +189,8 @@ def expect_product(value: Any, *kinds: type[Product], caller: str) -> None:
 
 def write_table(product: Product, path: str | Path) -> None:
     """Write a product's table as Parquet, whole or not at all, with its meta inside."""
-    table = product.table.replace_schema_metadata({META_KEY: meta_text(product.schema, product.meta)})
+    text = meta_text(product.schema, product.meta)
+    table = product.table.replace_schema_metadata({META_KEY: text})
     with atomic_file(path) as temporary:
         pq.write_table(table, temporary, compression="zstd", row_group_size=ROW_GROUP)
 
