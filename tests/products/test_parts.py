@@ -36,7 +36,10 @@ def test_the_meta_is_that_of_the_first_part_unless_set(tmp_path):
 
 def test_a_failure_leaves_the_older_file_and_nothing_else(tmp_path):
     targets("old").write(tmp_path / "t.parquet")
-    with pytest.raises(RuntimeError, match="half way"), write_parts(tmp_path / "t.parquet") as parts:
+    with (
+        pytest.raises(RuntimeError, match="half way"),
+        write_parts(tmp_path / "t.parquet") as parts,
+    ):
         parts.append(targets("a"))
         raise RuntimeError("half way")
     assert [path.name for path in tmp_path.iterdir()] == ["t.parquet"]
