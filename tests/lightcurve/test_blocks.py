@@ -22,7 +22,7 @@ N = 12
 
 @pytest.fixture(scope="module")
 def curves(draw) -> LightCurves:
-    """A dozen: one without epochs, one of noise, one at an impossible redshift, one own passband."""
+    """A dozen: without epochs, of noise, at an impossible redshift, with a passband of its own."""
     epochs, targets = draw(N, seed=31)
     targets = targets.assign(z_err=0.003)
     targets.loc[4, "z"] = -1.0

@@ -276,7 +276,7 @@ def fit_planned(
         if config.derivatives:
             _add_derivatives(columns, problem, fitted, result, lcs)
     report(len(lcs.targets) - (report.done - done))
-    return product_of(columns, lcs, config.model_dump(), mb_offset=peak_magnitude_offset(salt))
+    return product_of(columns, lcs, config.record(), mb_offset=peak_magnitude_offset(salt))
 
 
 class Progress:
