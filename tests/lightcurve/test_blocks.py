@@ -149,7 +149,7 @@ def test_a_failure_half_way_leaves_nothing(curves, tmp_path):
     [
         ({"size": 0}, "size 0"),
         ({"r_v": -1.0}, "fit_salt_blocks: r_v"),
-        ({"colour": 1}, "colour.*known settings: model"),
+        ({"c_maximum": 1}, "c_maximum.*known settings: model"),
         ({"bounds": {"q": (0, 1)}}, "q is not fitted"),
     ],
 )

@@ -136,3 +136,23 @@ def test_row_groups_are_bounded(whole, tmp_path, monkeypatch):
     file = pq.ParquetFile(tmp_path / "lcs" / "epochs.parquet")
     assert file.num_row_groups == -(-len(whole) // 10)
     same(LightCurves.read(tmp_path / "lcs").table, whole.table)
+
+
+def test_memory_is_that_of_a_block(tmp_path, monkeypatch):
+    monkeypatch.setattr("chandelle.products.product.ROW_GROUP", 2**13)
+    monkeypatch.setattr(module, "_ROWS", 2**12)
+    n, each = 200, 1000
+    names = [f"sn{i:03d}" for i in range(n)]
+    noise = np.random.default_rng(2).normal(size=(3, n * each))
+    columns = {"sn": np.repeat(names, each), "band": np.full(n * each, "ztfg")}
+    columns |= {"mjd": noise[0], "flux": noise[1], "flux_err": noise[2]}
+    targets = Targets.from_columns({"sn": names, "z_hel": np.full(n, 0.1)})
+    LightCurves.from_columns(columns, targets=targets).write(tmp_path / "lcs")
+    del columns, noise
+    size = pq.ParquetFile(tmp_path / "lcs" / "epochs.parquet").read().nbytes
+    before = pa.total_allocated_bytes()
+    blocks = lightcurve_blocks(tmp_path / "lcs", size=5)
+    held = [pa.total_allocated_bytes() - before for _ in blocks]
+    assert len(held) == 40
+    assert max(held) < size / 5
+    assert held[-2] < 1.5 * held[1]

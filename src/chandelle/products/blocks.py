@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -83,7 +84,7 @@ class LightCurveBlocks:
         """Tables of the blocks that have epochs."""
         held: list[pa.RecordBatch] = []
         at = 0
-        for batch in pq.ParquetFile(self.epochs).iter_batches(batch_size=_ROWS):
+        for batch in _open(self.epochs).iter_batches(batch_size=_ROWS):
             for number, piece in _runs(batch, _targets_of(batch, rows) // self.size):
                 if number != at and held:
                     yield at, pa.Table.from_batches(held)
@@ -96,7 +97,7 @@ class LightCurveBlocks:
     def _put_in_order(self, rows: Mapping[str, int]) -> _Numbered:
         """Tables of the blocks that have epochs, through a temporary file."""
         _log.info("%s: epochs not in the order of the targets, put in order first", self.epochs)
-        file = pq.ParquetFile(self.epochs)
+        file = _open(self.epochs)
         pieces: list[list[int]] = [[] for _ in range(len(self))]
         count = 0
         with tempfile.TemporaryFile(dir=self.scratch) as scratch:
@@ -176,7 +177,7 @@ def lightcurve_blocks(
     epochs = Path(path) / "epochs.parquet"
     rows, last, is_in_order = _rows_of(whole), 0, True
     bands: set[str] = set()
-    file = pq.ParquetFile(epochs, read_dictionary=["sn", "band"])
+    file = _open(epochs, read_dictionary=["sn", "band"])
     for batch in file.iter_batches(batch_size=_ROWS, columns=["sn", "band"]):
         block = np.concatenate([[last], _targets_of(batch, rows) // size])
         is_in_order &= bool(np.all(np.diff(block) >= 0))
@@ -190,6 +191,11 @@ def lightcurve_blocks(
         is_in_order=is_in_order,
         scratch=scratch,
     )
+
+
+def _open(epochs: Path, **how: Any) -> pq.ParquetFile:
+    """Open without reading ahead, which would keep all that was read."""
+    return pq.ParquetFile(epochs, pre_buffer=False, **how)
 
 
 def _rows_of(whole: LightCurves) -> dict[str, int]:
