@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.stats import chi2 as chi2_distribution
 
-from chandelle.lightcurve.fitting.prepare import N_PARAMS
 from chandelle.lightcurve.quality import DETECTION, phase_coverage, quality_flags
 from chandelle.lightcurve.residuals import (
     aligned,
@@ -107,22 +106,22 @@ def quality_table(
     Returns
     -------
     DataFrame
-        One row a fit, index sn: status; n_used, epochs that the answer rests on; n_left_out, those
-        in the fit's range of phases that it left out all the same, because they came and went
-        with the time of maximum; the columns of `phase_coverage` over the epochs of the fit's
-        range; chi2_per_ndof and its p_value; worst_pull, with its sign, [sigma of the data alone];
-        flags, those of the fit and those of `quality_flags`. Where there is no answer counts are
-        zero.
+        One row a fit, index sn: status; n_used, epochs that the answer rests on, 0 where the fits
+        do not say; n_left_out, those in the fit's range of phases that it left out all the same,
+        because they came and went with the time of maximum; the columns of `phase_coverage` over
+        the epochs of the fit's range; chi2_per_ndof and its p_value; worst_pull, with its sign,
+        [sigma of the data alone]; flags, those of the fit and those of `quality_flags`. Where there
+        is no answer counts are zero.
     """
     lcs = aligned(fits, lcs)
     table = residual_table(fits, lcs, model=model) if residuals is None else residuals
     epochs = FittedEpochs.of(fits, lcs, model=model).within(*phase_window(fits), closed=False)
     counts = epochs.coverage(len(fits), detection=detection)
-    n_used = np.where(fits.is_ok, fits["ndof"] + N_PARAMS, 0)
+    n_used = fits["n_used"]
     columns = {
         "status": fits["status"],
         "n_used": n_used,
-        "n_left_out": np.maximum(counts["n_epochs"] - n_used, 0),
+        "n_left_out": np.where(n_used > 0, np.maximum(counts["n_epochs"] - n_used, 0), 0),
         **counts,
         **fit_quality(fits),
         "worst_pull": worst_pulls(fits, table),
@@ -150,7 +149,7 @@ def flags_of(fits: SaltFits, counts: dict[str, NDArray]) -> NDArray[np.int64]:
 def with_quality_flags(
     fits: SaltFits, lcs: LightCurves, *, model: str | SaltModel | None = None
 ) -> SaltFits:
-    """Return the fits with the flags of `quality_flags` set.
+    """Return the fits with the flags of `quality_flags` set, as `fit_salt` does with its own.
 
     Parameters
     ----------

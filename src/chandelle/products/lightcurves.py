@@ -19,7 +19,7 @@ from chandelle.core.errors import InputError
 from chandelle.core.typing import ArrayLike
 from chandelle.products.flux_covariance import check_factor, low_rank_factor
 from chandelle.products.passband import Passband, passband_table, passbands_of_table
-from chandelle.products.product import Product, read_table, write_table
+from chandelle.products.product import Product, read_meta, read_table, write_table
 from chandelle.products.schema import Column, Schema, table_from_columns
 from chandelle.products.targets import Targets
 
@@ -70,13 +70,8 @@ class LightCurves(Product):
         known = pa.array(self.targets["sn"].tolist(), pa.string())
         if len(pc.unique(known)) != len(known):
             raise InputError("targets: a name stands twice; names must be unique")
-        orphans = self.table.filter(pc.invert(pc.is_in(self.table["sn"], known)))
-        if orphans.num_rows:
-            names = pc.unique(orphans["sn"]).to_pylist()
-            raise InputError(
-                f"{len(names)} supernovae have epochs but no target, first {names[0]}; "
-                "add them to the targets (name, z_hel) or drop their epochs"
-            )
+        names = pc.unique(self.table["sn"])
+        refuse_orphans(names.filter(pc.invert(pc.is_in(names, known))).to_pylist())
 
     def select(self, keep: ArrayLike) -> "LightCurves":
         """Epochs of a mask or of indices; all targets stay (`select_targets` cuts those)."""
@@ -213,19 +208,42 @@ class LightCurves(Product):
     @classmethod
     def read(cls, path: str | Path) -> "LightCurves":
         """Read what `write` wrote."""
-        folder = Path(path)
-        if not (folder / "epochs.parquet").is_file():
-            raise InputError(
-                f"{folder}: expected a folder of light curves (epochs.parquet, targets.parquet); "
-                "other tables are read by chandelle.read_lightcurves"
-            )
-        table, meta = read_table(folder / "epochs.parquet", cls.schema)
-        return cls(
-            table=table,
-            meta=meta,
-            targets=Targets.read(folder / "targets.parquet"),
-            passbands=passbands_of_table(pq.read_table(folder / "passbands.parquet")),
-            rejected=pq.read_table(folder / "rejected.parquet"),
+        whole = read_without_epochs(path)
+        table, _ = read_table(Path(path) / "epochs.parquet", cls.schema)
+        return replace(whole, table=table)
+
+
+def read_without_epochs(path: str | Path) -> LightCurves:
+    """Read all of a folder of light curves but the epochs, of which the columns alone.
+
+    Raises
+    ------
+    InputError
+        If it is no such folder.
+    """
+    folder = Path(path)
+    epochs = folder / "epochs.parquet"
+    if not epochs.is_file():
+        raise InputError(
+            f"{folder}: expected a folder of light curves (epochs.parquet, targets.parquet); "
+            "other tables are read by chandelle.read_lightcurves"
+        )
+    meta = read_meta(epochs, LightCurves.schema)
+    return LightCurves(
+        table=pq.read_schema(epochs).remove_metadata().empty_table(),
+        meta=meta,
+        targets=Targets.read(folder / "targets.parquet"),
+        passbands=passbands_of_table(pq.read_table(folder / "passbands.parquet")),
+        rejected=pq.read_table(folder / "rejected.parquet"),
+    )
+
+
+def refuse_orphans(names: Sequence[str]) -> None:
+    """Raise if there are `names` that have epochs but no target."""
+    if names:
+        raise InputError(
+            f"{len(names)} supernovae have epochs but no target, first {names[0]}; "
+            "add them to the targets (name, z_hel) or drop their epochs"
         )
 
 

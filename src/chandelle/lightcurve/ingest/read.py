@@ -119,7 +119,7 @@ def read_lightcurves(
     >>> len(lcs), lcs.rejected.to_pylist()
     (1, [{'sn': 'a', 'reason': 'flux_nan', 'count': 1}])
     """
-    if isinstance(source, LightCurves) or _is_product_folder(source):
+    if isinstance(source, LightCurves) or is_product_folder(source):
         return _ready(source, targets=targets, passbands=passbands, origin=origin)
     how = {"kcor": kcor, "vpec": snana_vpec, "files": snana_files}
     raw = read_release(source, targets=targets, kcor=kcor, vpec=snana_vpec, bands=bands)
@@ -176,7 +176,8 @@ def _read_list(paths: list[Path], *, snana: Mapping[str, Any], scale: TimeScale 
     return raw_snana_texts(paths, label=label, **snana)
 
 
-def _is_product_folder(source: Any) -> bool:
+def is_product_folder(source: Any) -> bool:
+    """Tell whether it is the path of a folder that `LightCurves.write` wrote."""
     return isinstance(source, str | Path) and (Path(source) / "epochs.parquet").is_file()
 
 
