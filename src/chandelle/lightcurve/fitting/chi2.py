@@ -185,6 +185,42 @@ def expand_chi2(
     )
 
 
+def solve_amplitudes(
+    params: Float[Array, " param"], *, flux: FluxOf, epochs: Epochs, weights: Weights
+) -> Float[Array, " param"]:
+    """Put x0 and x1 where they are best for the other parameters.
+
+    They stay where the best x0 is not positive or the data do not tell them apart.
+
+    Parameters
+    ----------
+    params : Array, shape (param,)
+        t0 [day], x0, x1, c, and what else `flux` takes.
+    flux : callable
+        Model flux of the epochs.
+    epochs, weights
+        Data and inverse covariance.
+
+    Returns
+    -------
+    Array, shape (param,)
+        The same but for x0 and x1.
+    """
+    plain, both = (flux(params.at[1].set(1.0).at[2].set(x1)) for x1 in (0.0, 1.0))
+    basis = jnp.stack([plain, both - plain], axis=1)
+    weighted = weights(basis)
+    normal, right = weighted.T @ basis, weighted.T @ epochs.flux
+    square = normal[0, 0] * normal[1, 1]
+    det = square - normal[0, 1] ** 2
+    is_told = det > 1e-10 * square
+    det = jnp.where(is_told, det, 1.0)
+    x0 = (normal[1, 1] * right[0] - normal[0, 1] * right[1]) / det
+    x0x1 = (normal[0, 0] * right[1] - normal[0, 1] * right[0]) / det
+    is_best = is_told & (x0 > 0)
+    pair = jnp.stack([x0, x0x1 / jnp.where(is_best, x0, 1.0)])
+    return params.at[1:3].set(jnp.where(is_best, pair, params[1:3]))
+
+
 class Answer(eqx.Module):
     """Fit of one supernova.
 
@@ -268,6 +304,7 @@ def fit_from(
     *,
     start: Float[Array, " param"],
     max_steps: Int[Array, ""],
+    settle: Callable[[Float[Array, " param"]], Float[Array, " param"]] = lambda params: params,
 ) -> Answer:
     """Descend from a start to the minimum next to it.
 
@@ -281,6 +318,8 @@ def fit_from(
         t0, x0, x1, c and what else is fitted.
     max_steps : Array
         Evaluations allowed.
+    settle : callable, optional
+        As for `newton.minimize`.
 
     Returns
     -------
@@ -291,7 +330,9 @@ def fit_from(
     def evaluate(params: Array) -> Quadratic:
         return expand_chi2(params, flux=flux_near(params), epochs=epochs, weights=weights)
 
-    found = minimize(evaluate, start, low=epochs.low, high=epochs.high, max_steps=max_steps)
+    found = minimize(
+        evaluate, start, low=epochs.low, high=epochs.high, max_steps=max_steps, settle=settle
+    )
     prior = jnp.sum(epochs.prior_ivar * (found.params - epochs.prior_mean) ** 2)
     return Answer(
         params=found.params,
