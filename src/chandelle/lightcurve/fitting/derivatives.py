@@ -194,13 +194,15 @@ def _nudged_bands(
         )
         return errors_of_bands(model, moved, lengths, passband, z)
 
-    value, slope = jax.jvp(errors_at, (jnp.zeros(()),), (jnp.ones(()),))
+    value, slope = eqx.filter_jvp(errors_at, (jnp.zeros(()),), (jnp.ones(()),))
 
     def bands(nudges: Nudges) -> BandErrors:
-        def moved(v: Array, s: Array) -> Array:
+        def moved(s: Array | None, v: Array) -> Array:
+            if s is None:  # numbers of filters
+                return v
             return v + s * jnp.expand_dims(nudges.wave, tuple(range(1, v.ndim)))
 
-        return jax.tree.map(moved, value, slope)
+        return jax.tree.map(moved, slope, value, is_leaf=lambda leaf: leaf is None)
 
     return bands
 
