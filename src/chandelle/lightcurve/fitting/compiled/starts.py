@@ -96,8 +96,8 @@ def find_starts(
     """
     center = signal_center(epochs, first, n, z)
     step = (WINDOW_DAYS[1] - WINDOW_DAYS[0]) / (N_GRID - 1)
+    count = 0
     for need in range(N_PARAMS, -1, -N_PARAMS):
-        count = 0
         space.depth[:] = np.inf
         before, here = np.inf, np.inf
         t0, x0, x1 = 0.0, 0.0, 0.0
