@@ -159,16 +159,20 @@ def fill_columns(
     flags |= np.where(is_ok & result.at_bound, int(Flag.AT_BOUND), 0)
     flags |= np.where(is_ok & result.has_rival, int(Flag.TWO_MINIMA), 0)
     flags |= np.where(status == "no_detection", int(Flag.UPPER_LIMIT), 0)
-    flags |= _quality(problem, params, np.where(is_ok[:, None, None], cov, np.nan))
+    flags |= _quality(problem, params, np.where(is_ok[:, None, None], cov, np.nan), result.used)
     columns.flags[rows] |= flags
 
 
 def _quality(
-    problem: FitProblem, params: NDArray[np.float64], cov: NDArray[np.float64]
+    problem: FitProblem,
+    params: NDArray[np.float64],
+    cov: NDArray[np.float64],
+    used: NDArray[np.bool_],
 ) -> NDArray[np.int64]:
-    """Flags of `quality_flags`; a supernova whose covariance is NaN gets none."""
+    """Flags of `quality_flags`, and of epochs held out; none where the covariance is NaN."""
     names, epochs = problem.constraints.names, problem.epochs
     t0_err, _, x1_err, c_err = np.sqrt(np.diagonal(cov, axis1=1, axis2=2)).T[:4]
+    is_fit = np.isfinite(t0_err)
     z = params[:, names.index("z")] if "z" in names else problem.z
     phase = (epochs.mjd - params[epochs.target, 0]) / (1.0 + z[epochs.target])
     low, high = problem.settings.phase_range or (-np.inf, np.inf)
@@ -176,8 +180,10 @@ def _quality(
     filters = [filter_of(band.name) for band in problem.bands.passbands]
     band = np.unique(filters, return_inverse=True)[1][epochs.band[use]]
     counts = near_maximum(epochs.target[use], band, phase[use], n_targets=len(problem))
-    x1 = np.where(np.isfinite(t0_err), params[:, 2], np.nan)
-    return quality_flags(x1=x1, t0_err=t0_err, x1_err=x1_err, c_err=c_err, **counts)
+    x1 = np.where(is_fit, params[:, 2], np.nan)
+    flags = quality_flags(x1=x1, t0_err=t0_err, x1_err=x1_err, c_err=c_err, **counts)
+    held_out = np.bincount(epochs.target[use & ~used], minlength=len(problem)) > 0
+    return flags | np.where(is_fit & held_out, int(Flag.EPOCHS_HELD_OUT), 0)
 
 
 def product_of(

@@ -23,6 +23,7 @@ from chandelle.lightcurve.residuals import (
 )
 from chandelle.physics.salt import SaltModel
 from chandelle.products.lightcurves import LightCurves
+from chandelle.products.passband import filter_of
 from chandelle.products.saltfits import SaltFits
 
 
@@ -37,7 +38,7 @@ class FittedEpochs:
     phase, significance : array, shape (obs,)
         Rest-frame days; flux over its error.
     bands : tuple of str
-        Names.
+        Names of the filters: passbands of one at several positions count as one band.
     """
 
     target: NDArray[np.int64]
@@ -55,13 +56,14 @@ class FittedEpochs:
         row, phase = target_rows(lcs), phases(fits, lcs)
         use = can_be_fitted(fits, lcs, model=model) & np.isfinite(phase) & fits.is_ok[row]
         names = pc.unique(lcs.table["band"])
-        band = pc.index_in(lcs.table["band"], value_set=names).to_numpy().astype(np.int64)
+        passband = pc.index_in(lcs.table["band"], value_set=names).to_numpy().astype(np.int64)
+        bands, band_of = np.unique([filter_of(n) for n in names.to_pylist()], return_inverse=True)
         return cls(
             target=row[use],
-            band=band[use],
+            band=band_of[passband[use]],
             phase=phase[use],
             significance=lcs["flux"][use] / lcs["flux_err"][use],
-            bands=tuple(names.to_pylist()),
+            bands=tuple(bands.tolist()),
         )
 
     def within(self, low: int | float, high: int | float, *, closed: bool = True) -> "FittedEpochs":

@@ -58,6 +58,10 @@ def test_low_rank_and_dense_covariance_are_one(correlated: LightCurves) -> None:
     dense = {sn: correlated.covariance_of(sn) for sn in correlated.targets["sn"]}
     again = correlated.with_covariance(dense=dense)
     _same(fit_salt(correlated), fit_salt(again), 1e-5)
+    # One column a band is all that they share: as many find it again.
+    few = correlated.with_covariance(dense=dense, rank=4)
+    assert few.meta.provenance["covariance_rank"]["error"] < 1e-6
+    _same(fit_salt(correlated), fit_salt(few), 1e-5)
     plain = fit_salt(correlated.with_covariance(factor=np.zeros((len(correlated), 1))))
     assert (fit_salt(correlated)["c_err"] > plain["c_err"]).all()
 
@@ -66,38 +70,6 @@ def test_threads_do_not_change_an_answer(curves: LightCurves) -> None:
     one, two = fit_salt(curves, threads=1), fit_salt(curves, threads=2)
     for name in (*NAMES, "chi2", "c_err", "cov_x1_c"):
         np.testing.assert_array_equal(one[name], two[name])
-
-
-def test_zero_point_derivative_is_that_of_refits(curves: LightCurves) -> None:
-    fits = fit_salt(curves, derivatives=True)
-    bands = fits.meta.provenance["derivative_bands"]
-    slope = fits["dtheta_dzp"].reshape(len(fits), len(bands), 4)[:, bands.index("lsstg")]
-    step = 1e-3
-    moved = []
-    for sign in (1, -1):
-        factor = np.where(curves["band"] == "lsstg", 10 ** (-0.4 * sign * step), 1.0)
-        table = curves.to_pandas().assign(
-            flux=curves["flux"] * factor, flux_err=curves["flux_err"] * factor
-        )
-        moved.append(fit_salt(read_lightcurves(table, targets=curves.targets)))
-    for i, name in enumerate(NAMES):
-        refit = (moved[0][name] - moved[1][name]) / (2 * step)
-        np.testing.assert_allclose(
-            slope[:, i], refit, rtol=1e-3, atol=1e-3 * fits[f"{name}_err"].max()
-        )
-
-
-def test_mode_derivative_is_that_of_refits(curves: LightCurves) -> None:
-    mode = np.where(curves["band"] == "lsstg", 0.01 * curves["flux"], 0.0)
-    fits = fit_salt(curves.with_modes(["zp of g"], mode[:, None]), derivatives=True)
-    moved = []
-    for sign in (1, -1):
-        table = curves.to_pandas().assign(flux=curves["flux"] + 0.1 * sign * mode)
-        moved.append(fit_salt(read_lightcurves(table, targets=curves.targets)))
-    for i, name in enumerate(NAMES):
-        refit = (moved[0][name] - moved[1][name]) / 0.2
-        atol = 1e-3 * fits[f"{name}_err"].max()
-        np.testing.assert_allclose(fits["dtheta_dmode"][:, i], refit, rtol=1e-3, atol=atol)
 
 
 def test_a_tight_prior_of_the_redshift_is_a_fixed_one(curves: LightCurves) -> None:

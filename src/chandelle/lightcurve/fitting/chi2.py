@@ -2,7 +2,7 @@ r"""chi2 of one supernova at (t0, x0, x1, c), its derivatives by JAX.
 
 Band fluxes are :math:`f_i = x_0 [H_0(p_i, c) + x_1 H_1(p_i, c)]` at rest-frame phase :math:`p_i =
 (t_i - t_0)/(1+z)`. Their covariance is diagonal plus low rank, with the covariance of the data and
-one column a band for the color dispersion of the model.
+one column a filter for the color dispersion of the model.
 
 References
 ----------
@@ -16,12 +16,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from chandelle.lightcurve.fitting.basis import plain_fluxes, unit_fluxes
+from chandelle.lightcurve.fitting.basis import declining_fluxes, plain_fluxes, unit_fluxes
 from chandelle.lightcurve.fitting.guess import (
     N_GRID,
     WINDOW_DAYS,
+    X1_SPREAD,
     amplitude_fit,
     best_minima,
+    epoch_cost,
     signal_center,
 )
 from chandelle.lightcurve.fitting.newton import Quadratic, minimize
@@ -183,6 +185,42 @@ def expand_chi2(
     )
 
 
+def solve_amplitudes(
+    params: Float[Array, " param"], *, flux: FluxOf, epochs: Epochs, weights: Weights
+) -> Float[Array, " param"]:
+    """Put x0 and x1 where they are best for the other parameters.
+
+    They stay where the best x0 is not positive or the data do not tell them apart.
+
+    Parameters
+    ----------
+    params : Array, shape (param,)
+        t0 [day], x0, x1, c, and what else `flux` takes.
+    flux : callable
+        Model flux of the epochs.
+    epochs, weights
+        Data and inverse covariance.
+
+    Returns
+    -------
+    Array, shape (param,)
+        The same but for x0 and x1.
+    """
+    plain, both = (flux(params.at[1].set(1.0).at[2].set(x1)) for x1 in (0.0, 1.0))
+    basis = jnp.stack([plain, both - plain], axis=1)
+    weighted = weights(basis)
+    normal, right = weighted.T @ basis, weighted.T @ epochs.flux
+    square = normal[0, 0] * normal[1, 1]
+    det = square - normal[0, 1] ** 2
+    is_told = det > 1e-10 * square
+    det = jnp.where(is_told, det, 1.0)
+    x0 = (normal[1, 1] * right[0] - normal[0, 1] * right[1]) / det
+    x0x1 = (normal[0, 0] * right[1] - normal[0, 1] * right[0]) / det
+    is_best = is_told & (x0 > 0)
+    pair = jnp.stack([x0, x0x1 / jnp.where(is_best, x0, 1.0)])
+    return params.at[1:3].set(jnp.where(is_best, pair, params[1:3]))
+
+
 class Answer(eqx.Module):
     """Fit of one supernova.
 
@@ -204,7 +242,10 @@ class Answer(eqx.Module):
 
 
 def find_starts(
-    surfaces: SaltSurfaces, table: BandTable, epochs: Epochs
+    surfaces: SaltSurfaces,
+    table: BandTable,
+    epochs: Epochs,
+    window: tuple[Float[Array, ""], Float[Array, ""]],
 ) -> tuple[Float[Array, "start 4"], Bool[Array, " start"]]:
     """Find the best local minima in t0 of linear fits at c = 0.
 
@@ -212,6 +253,8 @@ def find_starts(
     ----------
     surfaces, table, epochs
         Model, band tables and data of one supernova.
+    window : tuple of Array
+        Range of phases; only times count whose window holds enough epochs, if any does.
 
     Returns
     -------
@@ -222,20 +265,36 @@ def find_starts(
     """
     ivar = epochs.total_ivar()
     center = signal_center(epochs.mjd, epochs.flux, ivar, z=epochs.z)
-    window = jnp.linspace(*WINDOW_DAYS, N_GRID)
-    grid = jnp.clip(center + (1.0 + epochs.z) * window, epochs.low[0], epochs.high[0])
+    days = jnp.linspace(*WINDOW_DAYS, N_GRID)
+    grid = jnp.clip(center + (1.0 + epochs.z) * days, epochs.low[0], epochs.high[0])
 
     def try_t0(t0: Array) -> tuple[Array, Array]:
         basis = plain_fluxes(surfaces, table, epochs.band, epochs.phase(t0))
         return amplitude_fit(basis, epochs.flux, ivar)
 
     pairs, chi2 = jax.vmap(try_t0)(grid)
+    phase = jax.vmap(epochs.phase)(grid)
+    is_in = (phase > window[0]) & (phase < window[1]) & (ivar > 0)[None, :]
+    has_enough = is_in.sum(axis=1) >= epochs.low.shape[0]
+    chi2 = jnp.where(has_enough | ~has_enough.any(), chi2, jnp.inf)
     depth, index = best_minima(chi2)
     t0, x0 = grid[index], pairs[index, 0]
     x1 = pairs[index, 1] / jnp.where(x0 > 0, x0, 1.0)
     starts = jnp.stack([t0, x0, x1, jnp.zeros_like(t0)], axis=1)
     is_start = jnp.isfinite(depth) & (x0 > 0)
     return jnp.where(is_start[:, None], starts, starts[:1]), is_start
+
+
+def start_cost(
+    params: Float[Array, " 4"], *, surfaces: SaltSurfaces, table: BandTable, epochs: Epochs
+) -> Float[Array, ""]:
+    """Cost over all epochs of the answer that a start led to, the equation of `guess`."""
+    t0, x0, x1, c = params
+    phase = epochs.phase(t0)
+    pair = declining_fluxes(surfaces, table, epochs.band, phase, c)
+    flux = x0 * (pair[:, 0] + x1 * pair[:, 1])
+    cost = epoch_cost(flux, epochs.flux, epochs.total_ivar(), phase > surfaces.phase[-1])
+    return jnp.sum(cost) + (x1 / X1_SPREAD) ** 2
 
 
 def fit_from(
@@ -245,6 +304,7 @@ def fit_from(
     *,
     start: Float[Array, " param"],
     max_steps: Int[Array, ""],
+    settle: Callable[[Float[Array, " param"]], Float[Array, " param"]] = lambda params: params,
 ) -> Answer:
     """Descend from a start to the minimum next to it.
 
@@ -258,6 +318,8 @@ def fit_from(
         t0, x0, x1, c and what else is fitted.
     max_steps : Array
         Evaluations allowed.
+    settle : callable, optional
+        As for `newton.minimize`.
 
     Returns
     -------
@@ -268,7 +330,9 @@ def fit_from(
     def evaluate(params: Array) -> Quadratic:
         return expand_chi2(params, flux=flux_near(params), epochs=epochs, weights=weights)
 
-    found = minimize(evaluate, start, low=epochs.low, high=epochs.high, max_steps=max_steps)
+    found = minimize(
+        evaluate, start, low=epochs.low, high=epochs.high, max_steps=max_steps, settle=settle
+    )
     prior = jnp.sum(epochs.prior_ivar * (found.params - epochs.prior_mean) ** 2)
     return Answer(
         params=found.params,

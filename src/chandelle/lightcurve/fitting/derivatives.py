@@ -5,7 +5,7 @@ The answer :math:`\hat\theta` makes :math:`g(\theta, u) = \partial_\theta \tfrac
 .. math:: d\hat\theta/du = -(dg/d\theta)^{-1}\, \partial g/\partial u
 
 With a model covariance g holds it fixed, but the refits carry it along: then the derivatives of g
-by :math:`\theta` and u include those of the covariance.
+by :math:`\theta` and u include those of the covariance, which moves with a passband too.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 from numpy.typing import NDArray
 
 from chandelle.core.units import LN10_OVER_2P5
@@ -27,10 +27,8 @@ from chandelle.lightcurve.fitting.lanes import batch_epochs, batch_light, masked
 from chandelle.lightcurve.fitting.problem import FitProblem
 from chandelle.physics.salt import SaltModel
 from chandelle.physics.salt_bands import BandTable
-from chandelle.physics.salt_covariance import BandCurve
-
-POSITION_MARK = "@"
-"""What stands between the name of a passband and the place on the focal plane it is for."""
+from chandelle.physics.salt_covariance import BandCurve, BandErrors
+from chandelle.products.passband import filter_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -87,7 +85,7 @@ def answer_derivatives(
     AnswerDerivatives
         NaN where the answer is.
     """
-    names = [band.name.split(POSITION_MARK)[0] for band in problem.bands.passbands]
+    names = [filter_of(band.name) for band in problem.bands.passbands]
     groups, group_of = np.unique(names, return_inverse=True)
     n, n_group, n_mode = len(problem), len(groups), modes.shape[1]
     by_band = np.zeros((2, n, n_group, 4))
@@ -146,15 +144,15 @@ def lane_derivatives(
         n_band = len(passband)
         none = Nudges(jnp.zeros(n_band), jnp.zeros(n_band), jnp.zeros(modes.shape[1]))
         flux = _nudged_flux(model, lane, epochs)
-        bands = None
+        bands_at = None
         if curve is not None:
-            bands = errors_of_bands(model, curve, lengths, passband, z)
+            bands_at = _nudged_bands(model, curve, lengths, passband, z)
 
         def gradient(theta: Array, nudges: Nudges) -> Array:
             errors = None
-            if bands is not None:
+            if bands_at is not None:
                 at = flux(theta, nudges)
-                errors = model_errors(model, bands, epochs, theta, at)
+                errors = model_errors(model, bands_at(nudges), epochs, theta, at)
             weights = weights_of(epochs, errors)
             data = epochs.flux + modes @ nudges.mode
 
@@ -177,6 +175,36 @@ def lane_derivatives(
 
     args = (light.passband, light.z, light.mwebv, epochs, modes, params)
     return jax.lax.map(one, args)
+
+
+def _nudged_bands(
+    model: SaltModel,
+    curve: BandCurve,
+    lengths: tuple[int, int],
+    passband: Int[Array, " band"],
+    z: Float[Array, ""],
+) -> Callable[[Nudges], BandErrors]:
+    """Model errors of the bands under shifts of the passbands, right to first order at none."""
+
+    def errors_at(shift: Array) -> BandErrors:
+        moved = eqx.tree_at(
+            lambda c: (c.wave, c.wave_min, c.wave_max),
+            curve,
+            (curve.wave + shift, curve.wave_min + shift, curve.wave_max + shift),
+        )
+        return errors_of_bands(model, moved, lengths, passband, z)
+
+    value, slope = eqx.filter_jvp(errors_at, (jnp.zeros(()),), (jnp.ones(()),))
+
+    def bands(nudges: Nudges) -> BandErrors:
+        def moved(s: Array | None, v: Array) -> Array:
+            if s is None:  # numbers of filters
+                return v
+            return v + s * jnp.expand_dims(nudges.wave, tuple(range(1, v.ndim)))
+
+        return jax.tree.map(moved, slope, value, is_leaf=lambda leaf: leaf is None)
+
+    return bands
 
 
 def _nudged_flux(

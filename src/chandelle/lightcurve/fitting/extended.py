@@ -23,6 +23,7 @@ from chandelle.lightcurve.fitting.chi2 import (
     FluxOf,
     fit_from,
     model_flux,
+    solve_amplitudes,
     weights_of,
 )
 from chandelle.lightcurve.fitting.compiled.driver import fit_compiled
@@ -37,7 +38,7 @@ from chandelle.lightcurve.fitting.lanes import (
     refit_to_rest,
     write_batch,
 )
-from chandelle.lightcurve.fitting.limits import MAX_STEPS, PHASE_MARGIN
+from chandelle.lightcurve.fitting.limits import MAX_STEPS
 from chandelle.lightcurve.fitting.problem import FitProblem
 from chandelle.lightcurve.fitting.results import FitArrays
 from chandelle.physics.salt import SaltModel
@@ -131,11 +132,14 @@ def _fit_batch(problem: FitProblem, batch: Batch, start: NDArray[np.float64]) ->
         own = masked(epochs, used)
         lengths = problem.bands.lengths
         begin = jnp.asarray(params)
+        is_free = problem.constraints.is_free
         return Answers.of(
-            descend_extended(problem.model, light, curve, lengths, own, begin, steps, names)
+            descend_extended(
+                problem.model, light, curve, lengths, own, begin, steps, names, is_free
+            )
         )
 
-    used = in_phase(at(start), start, settings.phase_range, margin=PHASE_MARGIN)
+    used = in_phase(at(start), start, problem.first_range)
     answer = descend(start, used, False)
     n = len(start)
     first = BatchResult(
@@ -162,6 +166,7 @@ def descend_extended(
     start: Float[Array, "lane param"],
     max_steps: Int[Array, ""],
     names: tuple[str, ...],
+    is_free: bool,
 ) -> Answer:
     """`chi2.fit_from` of every lane with extra parameters, one lane after the other.
 
@@ -177,6 +182,9 @@ def descend_extended(
         Evaluations allowed.
     names : tuple of str
         The parameters.
+    is_free : bool
+        Whether x0 and x1 are solved for at every step. Host dust and color dim nearly alike, x0
+        grows exponentially along them, and a descent in x0 itself crawls.
 
     Returns
     -------
@@ -200,10 +208,68 @@ def descend_extended(
             at_z = eqx.tree_at(lambda e: e.z, epochs, z_start)
             errors = model_errors(model, bands, at_z, start, near(start)(start))
         weights = weights_of(epochs, errors)
-        return fit_from(near, epochs, weights, start=start, max_steps=max_steps)
+
+        def settle(params: Array) -> Array:
+            if not is_free:
+                return params
+            flux = flux_at(model, lane, epochs, params[4:], names)
+            return solve_amplitudes(params, flux=flux, epochs=epochs, weights=weights)
+
+        return fit_from(near, epochs, weights, start=start, max_steps=max_steps, settle=settle)
 
     args = (light.passband, light.z, light.mwebv, epochs, start)
     return jax.lax.map(one, args)
+
+
+def _split(light: Light, extra: Array, names: tuple[str, ...]) -> tuple[Array, Array | None]:
+    """Redshift and host dust: fitted, or what the light has."""
+    value = {name: extra[i] for i, name in enumerate(names[4:])}
+    return value.get("z", light.z), value.get("host_ebv")
+
+
+def _tables_at(
+    model: SaltModel, light: Light, extra: Float[Array, " extra"], names: tuple[str, ...]
+) -> BandTable:
+    z, host_ebv = _split(light, extra, names)
+    return tables_of(
+        model.surfaces,
+        light.wave[light.passband],
+        light.weight[light.passband],
+        z=z,
+        mwebv=light.mwebv,
+        r_v=light.r_v,
+        dust=light.dust,
+        terms=light.terms,
+        host_ebv=host_ebv,
+    )
+
+
+def flux_at(
+    model: SaltModel,
+    light: Light,
+    epochs: Epochs,
+    extra: Float[Array, " extra"],
+    names: tuple[str, ...],
+) -> FluxOf:
+    """Model flux at given extra parameters, which it takes as fixed.
+
+    Parameters
+    ----------
+    model, light, epochs
+        Of one supernova.
+    extra : Array, shape (extra,)
+        Values of ``names[4:]``.
+    names : tuple of str
+        The parameters: t0, x0, x1, c, then any of z and host_ebv.
+
+    Returns
+    -------
+    callable
+        From parameters, the extra ones without effect, to fluxes, shape (obs,).
+    """
+    table = _tables_at(model, light, extra, names)
+    moved = eqx.tree_at(lambda e: e.z, epochs, _split(light, extra, names)[0])
+    return lambda params: model_flux(params, surfaces=model.surfaces, table=table, epochs=moved)
 
 
 def flux_near(
@@ -231,23 +297,8 @@ def flux_near(
     """
     middle = jax.lax.stop_gradient(center[4:])
 
-    def split(extra: Array) -> tuple[Array, Array | None]:
-        value = {name: extra[i] for i, name in enumerate(names[4:])}
-        return value.get("z", light.z), value.get("host_ebv")
-
     def tables_at(extra: Array) -> BandTable:
-        z, host_ebv = split(extra)
-        return tables_of(
-            model.surfaces,
-            light.wave[light.passband],
-            light.weight[light.passband],
-            z=z,
-            mwebv=light.mwebv,
-            r_v=light.r_v,
-            dust=light.dust,
-            terms=light.terms,
-            host_ebv=host_ebv,
-        )
+        return _tables_at(model, light, extra, names)
 
     value = tables_at(middle)
     slope = jax.jacfwd(tables_at)(middle)
@@ -258,7 +309,7 @@ def flux_near(
         table = jax.tree.map(
             lambda v, s, b: v + s @ off + 0.5 * (b @ off) @ off, value, slope, bend
         )
-        z, _ = split(params[4:])
+        z, _ = _split(light, params[4:], names)
         moved = eqx.tree_at(lambda e: e.z, epochs, z)
         return model_flux(params, surfaces=model.surfaces, table=table, epochs=moved)
 

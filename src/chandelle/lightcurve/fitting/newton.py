@@ -96,6 +96,7 @@ def minimize(
     low: Float[Array, " param"],
     high: Float[Array, " param"],
     max_steps: Int[Array, ""],
+    settle: Callable[[Float[Array, " param"]], Float[Array, " param"]] = lambda params: params,
 ) -> Minimum:
     r"""Minimize a function whose half has gradient g and Hessian H, by damped Newton steps.
 
@@ -116,6 +117,9 @@ def minimize(
         Bounds; infinite where there is none.
     max_steps : Array
         Evaluations allowed.
+    settle : callable, optional
+        Puts parameters that can be solved for where they are best for the others, at every trial;
+        then the steps are those of the others with these projected out.
 
     Returns
     -------
@@ -142,7 +146,7 @@ def minimize(
     )
 
     def advance(state: _State) -> _State:
-        trial = state.params + state.step
+        trial = settle(state.params + state.step)
         there = evaluate(trial)
         is_better = there.value <= state.at.value + 1e-13 * jnp.abs(state.at.value)
         params = jnp.where(is_better, trial, state.params)

@@ -6,6 +6,7 @@ import numpy as np
 
 from chandelle.core.compiled import compiled
 from chandelle.core.units import LN10_OVER_2P5
+from chandelle.lightcurve.fitting.basis import LATE_DECLINE
 from chandelle.lightcurve.fitting.compiled.arrays import BandArrays, EpochArrays, Space
 from chandelle.physics.compiled.bands import ModelArrays, fill_table
 from chandelle.physics.compiled.errors import fill_errors
@@ -67,9 +68,15 @@ def make_tables(
 
 @compiled
 def make_errors(model: ModelArrays, bands: BandArrays, n_band: int, z: float, space: Space) -> None:
-    """Fill what the model covariance needs of a supernova's passbands."""
+    """Fill what the model covariance needs of a supernova's passbands, and number its filters."""
+    n_filter = 0
     for k in range(n_band):
         band = space.bands[k]
+        space.filters[k] = n_filter
+        for j in range(k):
+            if bands.filter[space.bands[j]] == bands.filter[band]:
+                space.filters[k] = space.filters[j]
+        n_filter = max(n_filter, space.filters[k] + 1)
         n = bands.n_curve[band]
         space.mean_wave[k], space.dispersion[k] = fill_errors(
             space.mean_nodes[k],
@@ -187,9 +194,20 @@ def _add_line(
 
 @compiled
 def plain_fluxes(
-    model: ModelArrays, epochs: EpochArrays, first: int, n: int, z: float, t0: float, space: Space
+    model: ModelArrays,
+    epochs: EpochArrays,
+    first: int,
+    n: int,
+    z: float,
+    t0: float,
+    values: Floats,
+    space: Space,
 ) -> None:
-    """Fluxes of unit x0 and unit x0 x1 at color zero alone; basis columns 0 and 1 of all epochs."""
+    """Fluxes of unit x0 and unit x0 x1, without derivatives; basis columns 0 and 1 of all epochs.
+
+    From the first row of `values` of each band: ``space.nodes`` for color zero,
+    ``space.node_values`` for the color that is set. After the model they decline.
+    """
     nodes = model.phase
     n_phase = len(nodes)
     size = 2 * n_phase
@@ -198,11 +216,13 @@ def plain_fluxes(
         out = space.basis[i]
         out[0], out[1] = 0.0, 0.0
         phase = (epochs.mjd[first + i] - t0) / (1.0 + z)
-        if phase < nodes[0] or phase > nodes[n_phase - 1]:
+        late = max(phase - nodes[n_phase - 1], 0.0)
+        phase = min(phase, nodes[n_phase - 1])
+        if phase < nodes[0]:
             continue
         cell = cell_of(nodes, phase)
         u = (phase - nodes[cell]) / (nodes[cell + 1] - nodes[cell])
-        row = space.nodes[space.local[i], 0]
+        row = values[space.local[i], 0]
         is_end = cell == 0 or cell == n_phase - 2
         if is_end or space.has_edge[space.local[i]]:
             at = size + 8 + 2 * cell
@@ -216,3 +236,7 @@ def plain_fluxes(
                 at = 2 * (cell - 1 + a)
                 out[0] += weight[a] * row[at]
                 out[1] += weight[a] * row[at + 1]
+        if late > 0.0:
+            fade = math.exp(-LN10_OVER_2P5 * LATE_DECLINE * late)
+            out[0] *= fade
+            out[1] *= fade
