@@ -84,15 +84,3 @@ def unit_fluxes(
     factor = jnp.exp(-LN10_OVER_2P5 * table.color_middle * c)
     nodes = factor[:, None, None] * jnp.einsum("j,bjns->bns", powers, table.nodes)
     return jnp.sum(weights.weight[..., None] * nodes[band[:, None], weights.index], axis=1)
-
-
-def plain_fluxes(
-    surfaces: SaltSurfaces,
-    table: BandTable,
-    band: Int[Array, " obs"],
-    phase: Float[Array, " obs"],
-) -> Float[Array, "obs 2"]:
-    """`unit_fluxes` at color zero."""
-    weights = phase_weights(surfaces, phase)
-    rows = table.nodes[band[:, None], 0, weights.index]
-    return jnp.sum(weights.weight[..., None] * rows, axis=1)

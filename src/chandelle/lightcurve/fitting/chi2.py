@@ -16,9 +16,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from chandelle.lightcurve.fitting.basis import plain_fluxes, unit_fluxes
+from chandelle.lightcurve.fitting.basis import unit_fluxes
 from chandelle.lightcurve.fitting.guess import (
     N_GRID,
+    START_COLORS,
     WINDOW_DAYS,
     amplitude_fit,
     best_minima,
@@ -242,7 +243,7 @@ class Answer(eqx.Module):
 def find_starts(
     surfaces: SaltSurfaces, table: BandTable, epochs: Epochs
 ) -> tuple[Float[Array, "start 4"], Bool[Array, " start"]]:
-    """Find the best local minima in t0 of linear fits at c = 0.
+    """Find the best local minima in t0 of linear fits at the best of `guess.START_COLORS`.
 
     Parameters
     ----------
@@ -261,15 +262,19 @@ def find_starts(
     window = jnp.linspace(*WINDOW_DAYS, N_GRID)
     grid = jnp.clip(center + (1.0 + epochs.z) * window, epochs.low[0], epochs.high[0])
 
-    def try_t0(t0: Array) -> tuple[Array, Array]:
-        basis = plain_fluxes(surfaces, table, epochs.band, epochs.phase(t0))
+    def try_one(t0: Array, c: Array) -> tuple[Array, Array]:
+        basis = unit_fluxes(surfaces, table, epochs.band, epochs.phase(t0), c)
         return amplitude_fit(basis, epochs.flux, ivar)
 
-    pairs, chi2 = jax.vmap(try_t0)(grid)
-    depth, index = best_minima(chi2)
-    t0, x0 = grid[index], pairs[index, 0]
-    x1 = pairs[index, 1] / jnp.where(x0 > 0, x0, 1.0)
-    starts = jnp.stack([t0, x0, x1, jnp.zeros_like(t0)], axis=1)
+    colors = jnp.asarray(START_COLORS)
+    over_t0 = jax.vmap(try_one, in_axes=(0, None))
+    pairs, chi2 = jax.vmap(over_t0, in_axes=(None, 0))(grid, colors)
+    own = jnp.argmin(chi2, axis=0)
+    depth, index = best_minima(jnp.min(chi2, axis=0))
+    t0, color = grid[index], own[index]
+    x0, x0x1 = pairs[color, index, 0], pairs[color, index, 1]
+    x1 = x0x1 / jnp.where(x0 > 0, x0, 1.0)
+    starts = jnp.stack([t0, x0, x1, colors[color]], axis=1)
     is_start = jnp.isfinite(depth) & (x0 > 0)
     return jnp.where(is_start[:, None], starts, starts[:1]), is_start
 

@@ -1,4 +1,4 @@
-"""First guess of the time of maximum: linear fits on a grid of times, its best local minima."""
+"""First guess: linear fits on a grid of times and colors, its best local minima in time."""
 
 import jax
 import jax.numpy as jnp
@@ -8,6 +8,8 @@ WINDOW_DAYS = (-45.0, 25.0)
 """Grid of maxima about the epoch of strongest signal, in rest-frame days."""
 N_GRID = 36
 N_STARTS = 3
+START_COLORS = (-0.1, 0.15, 0.4)
+"""Colors tried at each time: with a wrong one, precise ultraviolet epochs decide the time."""
 CROWD_DAYS = 15.0
 SIGNAL_MAX = 30.0
 X1_SPREAD = 2.0

@@ -197,9 +197,8 @@ def fit_targets(
                     model, bands, n_band, z, targets.mwebv[k], reach, choices.tolerance, space
                 )
                 if made < 0.0:
-                    n_race = find_starts(
-                        model, epochs, first, n, z, targets.low[k, 0], targets.high[k, 0], space
-                    )
+                    low, high = targets.low[k, 0], targets.high[k, 0]
+                    n_race = find_starts(model, epochs, first, n, n_band, z, low, high, space)
                     if n_race == 0:
                         break
                     if n_race == 1:

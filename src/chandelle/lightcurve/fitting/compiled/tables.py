@@ -7,6 +7,7 @@ import numpy as np
 from chandelle.core.compiled import compiled
 from chandelle.core.units import LN10_OVER_2P5
 from chandelle.lightcurve.fitting.compiled.arrays import BandArrays, EpochArrays, Space
+from chandelle.lightcurve.fitting.guess import START_COLORS
 from chandelle.physics.compiled.bands import ModelArrays, fill_table
 from chandelle.physics.compiled.errors import fill_errors
 from chandelle.physics.compiled.grid import (
@@ -186,33 +187,57 @@ def _add_line(
 
 
 @compiled
-def plain_fluxes(
+def set_start_colors(n_phase: int, n_band: int, space: Space) -> None:
+    """Sum the color series of every node at each of `guess.START_COLORS`.
+
+    They stand where the value and the derivatives of one color do otherwise.
+    """
+    space.state[0] = np.nan
+    for k in range(n_band):
+        size = 4 * n_phase + 8 if space.has_edge[k] else 2 * n_phase + 8
+        for a in range(len(START_COLORS)):
+            c = START_COLORS[a]
+            power = math.exp(-LN10_OVER_2P5 * space.middle[k] * c)
+            value = space.node_values[k, a]
+            value[:size] = 0.0
+            for j in range(space.terms[k]):
+                row = space.nodes[k, j]
+                for n in range(size):
+                    value[n] += power * row[n]
+                power *= c
+
+
+@compiled
+def start_fluxes(
     model: ModelArrays, epochs: EpochArrays, first: int, n: int, z: float, t0: float, space: Space
 ) -> None:
-    """Fluxes of unit x0 and unit x0 x1 at color zero alone; basis columns 0 and 1 of all epochs."""
+    """Fluxes of unit x0 and unit x0 x1 of all epochs, a pair of basis columns a start color."""
     nodes = model.phase
     n_phase = len(nodes)
     size = 2 * n_phase
     weight = space.near[0]
     for i in range(n):
         out = space.basis[i]
-        out[0], out[1] = 0.0, 0.0
+        out[: 2 * len(START_COLORS)] = 0.0
         phase = (epochs.mjd[first + i] - t0) / (1.0 + z)
         if phase < nodes[0] or phase > nodes[n_phase - 1]:
             continue
         cell = cell_of(nodes, phase)
         u = (phase - nodes[cell]) / (nodes[cell + 1] - nodes[cell])
-        row = space.nodes[space.local[i], 0]
         is_end = cell == 0 or cell == n_phase - 2
-        if is_end or space.has_edge[space.local[i]]:
-            at = size + 8 + 2 * cell
-            if is_end:
-                at = size + (0 if cell == 0 else 4)
+        line = -1
+        if is_end:
+            line = size + (0 if cell == 0 else 4)
+        elif space.has_edge[space.local[i]]:
+            line = size + 8 + 2 * cell
+        cubic_weights(u, weight)
+        for a in range(len(START_COLORS)):
+            row = space.node_values[space.local[i], a]
             for s in range(2):
-                out[s] += (1.0 - u) * row[at + s] + u * row[at + 2 + s]
-        if not is_end:
-            cubic_weights(u, weight)
-            for a in range(4):
-                at = 2 * (cell - 1 + a)
-                out[0] += weight[a] * row[at]
-                out[1] += weight[a] * row[at + 1]
+                total = 0.0
+                if line >= 0:
+                    total += (1.0 - u) * row[line + s] + u * row[line + 2 + s]
+                if not is_end:
+                    for k in range(4):
+                        total += weight[k] * row[2 * (cell - 1 + k) + s]
+                out[2 * a + s] = total
