@@ -164,8 +164,10 @@ def check_factor(flux_err: FloatArray, factor: FloatArray) -> None:
     InputError
         With the number of such epochs.
     """
-    if len(factor) != len(flux_err):
-        raise InputError(f"cov_factor must have {len(flux_err)} rows, got {len(factor)}")
+    if np.ndim(factor) != 2 or len(factor) != len(flux_err):
+        raise InputError(
+            f"cov_factor must have {len(flux_err)} rows and any columns, got {np.shape(factor)}"
+        )
     if not np.isfinite(factor).all():
         raise InputError("cov_factor has NaN or infinity")
     bad = np.sum(factor**2, axis=1) >= flux_err**2 * (1.0 - 1.0 / MAX_CONDITION)

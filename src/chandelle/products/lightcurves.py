@@ -181,6 +181,8 @@ class LightCurves(Product):
         table = self.table
         if name in table.column_names:
             table = table.drop_columns([name])
+        if values.shape[1:] == (0,):
+            return replace(self, table=table)
         column = table_from_columns({name: values})[name]
         return replace(self, table=table.append_column(name, column))
 

@@ -89,19 +89,6 @@ def unit_fluxes(
     return jnp.sum(weights.weight[..., None] * nodes[band[:, None], weights.index], axis=1)
 
 
-def plain_fluxes(
-    surfaces: SaltSurfaces,
-    table: BandTable,
-    band: Int[Array, " obs"],
-    phase: Float[Array, " obs"],
-) -> Float[Array, "obs 2"]:
-    """`unit_fluxes` at color zero, declining after the model by `LATE_DECLINE`."""
-    weights = phase_weights(surfaces, jnp.minimum(phase, surfaces.phase[-1]))
-    rows = table.nodes[band[:, None], 0, weights.index]
-    flux = jnp.sum(weights.weight[..., None] * rows, axis=1)
-    return flux * _fade(surfaces, phase)[:, None]
-
-
 def declining_fluxes(
     surfaces: SaltSurfaces,
     table: BandTable,

@@ -16,9 +16,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from chandelle.lightcurve.fitting.basis import declining_fluxes, plain_fluxes, unit_fluxes
+from chandelle.lightcurve.fitting.basis import declining_fluxes, unit_fluxes
 from chandelle.lightcurve.fitting.guess import (
     N_GRID,
+    START_COLORS,
     WINDOW_DAYS,
     X1_SPREAD,
     amplitude_fit,
@@ -247,7 +248,7 @@ def find_starts(
     epochs: Epochs,
     window: tuple[Float[Array, ""], Float[Array, ""]],
 ) -> tuple[Float[Array, "start 4"], Bool[Array, " start"]]:
-    """Find the best local minima in t0 of linear fits at c = 0.
+    """Find the best local minima in t0 of linear fits at the best of `guess.START_COLORS`.
 
     Parameters
     ----------
@@ -268,19 +269,22 @@ def find_starts(
     days = jnp.linspace(*WINDOW_DAYS, N_GRID)
     grid = jnp.clip(center + (1.0 + epochs.z) * days, epochs.low[0], epochs.high[0])
 
-    def try_t0(t0: Array) -> tuple[Array, Array]:
-        basis = plain_fluxes(surfaces, table, epochs.band, epochs.phase(t0))
+    def try_one(t0: Array, c: Array) -> tuple[Array, Array]:
+        basis = declining_fluxes(surfaces, table, epochs.band, epochs.phase(t0), c)
         return amplitude_fit(basis, epochs.flux, ivar)
 
-    pairs, chi2 = jax.vmap(try_t0)(grid)
+    colors = jnp.asarray(START_COLORS)
+    over_t0 = jax.vmap(try_one, in_axes=(0, None))
+    pairs, chi2 = jax.vmap(over_t0, in_axes=(None, 0))(grid, colors)
+    own, lowest = jnp.argmin(chi2, axis=0), jnp.min(chi2, axis=0)
     phase = jax.vmap(epochs.phase)(grid)
     is_in = (phase > window[0]) & (phase < window[1]) & (ivar > 0)[None, :]
     has_enough = is_in.sum(axis=1) >= epochs.low.shape[0]
-    chi2 = jnp.where(has_enough | ~has_enough.any(), chi2, jnp.inf)
-    depth, index = best_minima(chi2)
-    t0, x0 = grid[index], pairs[index, 0]
-    x1 = pairs[index, 1] / jnp.where(x0 > 0, x0, 1.0)
-    starts = jnp.stack([t0, x0, x1, jnp.zeros_like(t0)], axis=1)
+    depth, index = best_minima(jnp.where(has_enough | ~has_enough.any(), lowest, jnp.inf))
+    t0, color = grid[index], own[index]
+    x0, x0x1 = pairs[color, index, 0], pairs[color, index, 1]
+    x1 = x0x1 / jnp.where(x0 > 0, x0, 1.0)
+    starts = jnp.stack([t0, x0, x1, colors[color]], axis=1)
     is_start = jnp.isfinite(depth) & (x0 > 0)
     return jnp.where(is_start[:, None], starts, starts[:1]), is_start
 

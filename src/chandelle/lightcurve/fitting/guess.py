@@ -1,4 +1,4 @@
-r"""First guess of the time of maximum: linear fits on a grid of times, its best local minima.
+r"""First guess: linear fits on a grid of times and colors, its best local minima in time.
 
 Each start fits the epochs of its own window of phases, so that chi2 does not compare them. Over all
 epochs, with flux f, model flux F and error sigma, the cost of a start is
@@ -17,6 +17,8 @@ WINDOW_DAYS = (-45.0, 25.0)
 """Grid of maxima about the epoch of strongest signal, in rest-frame days."""
 N_GRID = 36
 N_STARTS = 3
+START_COLORS = (-0.1, 0.15, 0.4)
+"""Colors tried at each time: with a wrong one, precise ultraviolet epochs decide the time."""
 CROWD_DAYS = 15.0
 SIGNAL_MAX = 30.0
 X1_SPREAD = 2.0

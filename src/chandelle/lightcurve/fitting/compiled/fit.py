@@ -203,7 +203,9 @@ def fit_targets(
                 )
                 if made < 0.0:
                     low, high = targets.low[k, 0], targets.high[k, 0]
-                    n_race = find_starts(model, epochs, first, n, z, low, high, choices, space)
+                    n_race = find_starts(
+                        model, epochs, first, n, n_band, z, low, high, choices, space
+                    )
                     if n_race == 0:
                         break
                     if n_race == 1:

@@ -6,7 +6,11 @@ import numpy as np
 
 from chandelle.core.compiled import compiled
 from chandelle.lightcurve.fitting.compiled.arrays import N_PARAMS, EpochArrays, FitChoices, Space
-from chandelle.lightcurve.fitting.compiled.tables import plain_fluxes, set_color
+from chandelle.lightcurve.fitting.compiled.tables import (
+    set_color,
+    set_start_colors,
+    start_fluxes,
+)
 from chandelle.lightcurve.fitting.guess import (
     CROWD_DAYS,
     LATE_ERROR,
@@ -14,6 +18,7 @@ from chandelle.lightcurve.fitting.guess import (
     N_GRID,
     N_STARTS,
     SIGNAL_MAX,
+    START_COLORS,
     WINDOW_DAYS,
     X1_SPREAD,
 )
@@ -47,12 +52,13 @@ def _signal(epochs: EpochArrays, i: int) -> float:
 
 
 @compiled
-def amplitude_fit(epochs: EpochArrays, first: int, n: int, space: Space) -> tuple:
-    """Amplitudes (x0, x0 x1) of one time of maximum, x1 held loosely, and their chi2."""
+def amplitude_fit(epochs: EpochArrays, first: int, n: int, color: int, space: Space) -> tuple:
+    """Amplitudes (x0, x0 x1) of one time and color, x1 held loosely, and their chi2."""
     n00, n01, n11, r0, r1 = 0.0, 0.0, 0.0, 0.0, 0.0
     for i in range(n):
         w = 1.0 / epochs.total[first + i]
-        b0, b1, y = space.basis[i, 0], space.basis[i, 1], epochs.flux[first + i]
+        b0, b1 = space.basis[i, 2 * color], space.basis[i, 2 * color + 1]
+        y = epochs.flux[first + i]
         n00 += w * b0 * b0
         n01 += w * b0 * b1
         n11 += w * b1 * b1
@@ -79,15 +85,17 @@ def find_starts(
     epochs: EpochArrays,
     first: int,
     n: int,
+    n_band: int,
     z: float,
     t0_low: float,
     t0_high: float,
     choices: FitChoices,
     space: Space,
 ) -> int:
-    """Put the best local minima in t0 of linear fits at c = 0 into ``space.starts``.
+    """Put the best local minima in t0 of linear fits into ``space.starts``.
 
-    Only times count whose window of phases holds enough epochs, if any does.
+    Each is at the best of `guess.START_COLORS`. Only times count whose window of phases holds
+    enough epochs, if any does.
 
     Returns
     -------
@@ -95,25 +103,29 @@ def find_starts(
         How many there are, the best one first.
     """
     center = signal_center(epochs, first, n, z)
+    set_start_colors(len(model.phase), n_band, space)
     step = (WINDOW_DAYS[1] - WINDOW_DAYS[0]) / (N_GRID - 1)
     count = 0
     for need in range(N_PARAMS, -1, -N_PARAMS):
         space.depth[:] = np.inf
         before, here = np.inf, np.inf
-        t0, x0, x1 = 0.0, 0.0, 0.0
+        t0, x0, x1, c = 0.0, 0.0, 0.0, 0.0
         for k in range(N_GRID + 1):
-            after, t0_after, x0_after, x1_after = np.inf, 0.0, 0.0, 0.0
+            after, t0_after, x0_after, x1_after, c_after = np.inf, 0.0, 0.0, 0.0, 0.0
             if k < N_GRID:
                 t0_after = center + (1.0 + z) * (WINDOW_DAYS[0] + k * step)
                 t0_after = min(max(t0_after, t0_low), t0_high)
-                if count_epochs(epochs, first, n, z, t0_after, choices) >= need:
-                    plain_fluxes(model, epochs, first, n, z, t0_after, space.nodes, space)
-                    x0_after, x0x1, after = amplitude_fit(epochs, first, n, space)
-                    x1_after = x0x1 / x0_after if x0_after > 0.0 else 0.0
+            if k < N_GRID and count_epochs(epochs, first, n, z, t0_after, choices) >= need:
+                start_fluxes(model, epochs, first, n, z, t0_after, len(START_COLORS), space)
+                for a in range(len(START_COLORS)):
+                    amplitude, x0x1, chi2 = amplitude_fit(epochs, first, n, a, space)
+                    if chi2 < after:
+                        after, x0_after, c_after = chi2, amplitude, START_COLORS[a]
+                        x1_after = x0x1 / amplitude if amplitude > 0.0 else 0.0
             if k > 0 and here < before and here <= after and x0 > 0.0:
-                count = _keep(count, here, t0, x0, x1, space)
+                count = _keep(count, here, t0, x0, x1, c, space)
             before, here = here, after
-            t0, x0, x1 = t0_after, x0_after, x1_after
+            t0, x0, x1, c = t0_after, x0_after, x1_after, c_after
         if count > 0:
             break
     return count
@@ -132,7 +144,7 @@ def count_epochs(
 
 
 @compiled
-def _keep(count: int, depth: float, t0: float, x0: float, x1: float, space: Space) -> int:
+def _keep(count: int, depth: float, t0: float, x0: float, x1: float, c: float, space: Space) -> int:
     """Put a start in its place among the best ones, in order of depth."""
     at = count
     while at > 0 and space.depth[at - 1] > depth:
@@ -145,7 +157,7 @@ def _keep(count: int, depth: float, t0: float, x0: float, x1: float, space: Spac
         space.depth[k] = space.depth[k - 1]
     space.depth[at] = depth
     start = space.starts[at]
-    start[0], start[1], start[2], start[3] = t0, x0, x1, 0.0
+    start[0], start[1], start[2], start[3] = t0, x0, x1, c
     return min(count + 1, N_STARTS)
 
 
@@ -162,7 +174,7 @@ def start_cost(
 ) -> float:
     """Cost over all epochs of the answer that a start led to, the equation of `fitting.guess`."""
     set_color(len(model.phase), n_band, params[3], space)
-    plain_fluxes(model, epochs, first, n, z, params[0], space.node_values, space)
+    start_fluxes(model, epochs, first, n, z, params[0], 1, space)
     last = model.phase[len(model.phase) - 1]
     cost = (params[2] / X1_SPREAD) ** 2
     for i in range(n):

@@ -8,6 +8,7 @@ from chandelle.core.compiled import compiled
 from chandelle.core.units import LN10_OVER_2P5
 from chandelle.lightcurve.fitting.basis import LATE_DECLINE
 from chandelle.lightcurve.fitting.compiled.arrays import BandArrays, EpochArrays, Space
+from chandelle.lightcurve.fitting.guess import START_COLORS
 from chandelle.physics.compiled.bands import ModelArrays, fill_table
 from chandelle.physics.compiled.errors import fill_errors
 from chandelle.physics.compiled.grid import (
@@ -193,20 +194,41 @@ def _add_line(
 
 
 @compiled
-def plain_fluxes(
+def set_start_colors(n_phase: int, n_band: int, space: Space) -> None:
+    """Sum the color series of every node at each of `guess.START_COLORS`.
+
+    They stand where the value and the derivatives of one color do otherwise.
+    """
+    space.state[0] = np.nan
+    for k in range(n_band):
+        size = 4 * n_phase + 8 if space.has_edge[k] else 2 * n_phase + 8
+        for a in range(len(START_COLORS)):
+            c = START_COLORS[a]
+            power = math.exp(-LN10_OVER_2P5 * space.middle[k] * c)
+            value = space.node_values[k, a]
+            value[:size] = 0.0
+            for j in range(space.terms[k]):
+                row = space.nodes[k, j]
+                for n in range(size):
+                    value[n] += power * row[n]
+                power *= c
+
+
+@compiled
+def start_fluxes(
     model: ModelArrays,
     epochs: EpochArrays,
     first: int,
     n: int,
     z: float,
     t0: float,
-    values: Floats,
+    n_color: int,
     space: Space,
 ) -> None:
-    """Fluxes of unit x0 and unit x0 x1, without derivatives; basis columns 0 and 1 of all epochs.
+    """Fluxes of unit x0 and unit x0 x1 of all epochs, a pair of basis columns a color.
 
-    From the first row of `values` of each band: ``space.nodes`` for color zero,
-    ``space.node_values`` for the color that is set. After the model they decline.
+    The colors are the first `n_color` that ``space.node_values`` stands for: `set_start_colors`, or
+    one and `set_color`. After the model fluxes decline.
     """
     nodes = model.phase
     n_phase = len(nodes)
@@ -214,7 +236,7 @@ def plain_fluxes(
     weight = space.near[0]
     for i in range(n):
         out = space.basis[i]
-        out[0], out[1] = 0.0, 0.0
+        out[: 2 * n_color] = 0.0
         phase = (epochs.mjd[first + i] - t0) / (1.0 + z)
         late = max(phase - nodes[n_phase - 1], 0.0)
         phase = min(phase, nodes[n_phase - 1])
@@ -222,21 +244,21 @@ def plain_fluxes(
             continue
         cell = cell_of(nodes, phase)
         u = (phase - nodes[cell]) / (nodes[cell + 1] - nodes[cell])
-        row = values[space.local[i], 0]
         is_end = cell == 0 or cell == n_phase - 2
-        if is_end or space.has_edge[space.local[i]]:
-            at = size + 8 + 2 * cell
-            if is_end:
-                at = size + (0 if cell == 0 else 4)
+        fade = math.exp(-LN10_OVER_2P5 * LATE_DECLINE * late) if late > 0.0 else 1.0
+        line = -1
+        if is_end:
+            line = size + (0 if cell == 0 else 4)
+        elif space.has_edge[space.local[i]]:
+            line = size + 8 + 2 * cell
+        cubic_weights(u, weight)
+        for a in range(n_color):
+            row = space.node_values[space.local[i], a]
             for s in range(2):
-                out[s] += (1.0 - u) * row[at + s] + u * row[at + 2 + s]
-        if not is_end:
-            cubic_weights(u, weight)
-            for a in range(4):
-                at = 2 * (cell - 1 + a)
-                out[0] += weight[a] * row[at]
-                out[1] += weight[a] * row[at + 1]
-        if late > 0.0:
-            fade = math.exp(-LN10_OVER_2P5 * LATE_DECLINE * late)
-            out[0] *= fade
-            out[1] *= fade
+                total = 0.0
+                if line >= 0:
+                    total += (1.0 - u) * row[line + s] + u * row[line + 2 + s]
+                if not is_end:
+                    for k in range(4):
+                        total += weight[k] * row[2 * (cell - 1 + k) + s]
+                out[2 * a + s] = fade * total
