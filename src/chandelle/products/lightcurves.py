@@ -163,8 +163,10 @@ class LightCurves(Product):
         Raises
         ------
         InputError
-            If the shape is wrong.
+            If the shape is wrong, or a value not finite.
         """
+        if not np.isfinite(dflux_dmode).all():
+            raise InputError("dflux_dmode has NaN or infinity")
         if dflux_dmode.shape != (len(self), len(names)):
             raise InputError(
                 f"dflux_dmode must be ({len(self)}, {len(names)}), got {dflux_dmode.shape}"
