@@ -1,35 +1,46 @@
-"""Light-curve fits per second, against sncosmo on the same supernovae in the same process.
+"""Light-curve fits per CPU second, against sncosmo and saltjax in the same process.
 
-Run: python benchmarks/bench_lightcurve.py [number of supernovae] [number fitted by sncosmo]
-Compilation is timed apart; times are CPU seconds of this process, wall-clock in brackets.
+Run: python benchmarks/bench_lightcurve.py [--number 2000] [--sncosmo 20] [--repeats 5]
+Each time is the median of the repeats, in CPU seconds of this process, after a first run that
+compiles; sncosmo fits a few of the supernovae. All fit the same epochs, all within their phases.
 """
 
-import sys
+import argparse
+import statistics
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import jax
 import numpy as np
 import pandas as pd
+import saltjax
 import sncosmo
 from astropy.table import Table
 from peers import light_curve_helpers, register_passbands
 
-from chandelle.lightcurve.ingest import read_lightcurves
-from chandelle.lightcurve.stage import fit_salt
+import chandelle as ch
+from chandelle.instrument.salt_files import read_salt
 
-_NAMES = ["t0", "x0", "x1", "c"]
-
-
-def _timed(work: Callable[[], Any]) -> tuple[Any, float, float]:
-    wall, cpu = time.perf_counter(), time.process_time()
-    result = work()
-    return result, time.process_time() - cpu, time.perf_counter() - wall
+NAMES = ["t0", "x0", "x1", "c"]
+ASKED = {("sncosmo", False): 300, ("saltjax", False): 15, ("saltjax", True): 15}
 
 
-def _sncosmo_fits(
-    model: sncosmo.Model, epochs: pd.DataFrame, targets: pd.DataFrame
+def cpu_seconds(work: Callable[[], Any], repeats: int = 1) -> tuple[Any, float]:
+    """Last result, and the median CPU time of a call."""
+    times, result = [], None
+    for _ in range(repeats):
+        start = time.process_time()
+        result = work()
+        times.append(time.process_time() - start)
+    return result, statistics.median(times)
+
+
+def sncosmo_fits(
+    model: sncosmo.Model, epochs: pd.DataFrame, targets: pd.DataFrame, *, model_cov: bool
 ) -> pd.DataFrame:
     """Parameters and chi2 of sncosmo's fits, each from its own guess."""
     rows = {}
@@ -37,56 +48,118 @@ def _sncosmo_fits(
         own = epochs[epochs.sn == target.sn]
         model.set(z=target.z, mwebv=target.mwebv)
         table = Table.from_pandas(own[["mjd", "band", "flux", "flux_err", "zp", "zpsys"]])
-        result, _ = sncosmo.fit_lc(table, model, _NAMES, warn=False)
+        result, _ = sncosmo.fit_lc(table, model, NAMES, warn=False, modelcov=model_cov)
         values = dict(zip(result.param_names, result.parameters, strict=True))
-        rows[target.sn] = {name: values[name] for name in _NAMES} | {"chi2": result.chisq}
+        rows[target.sn] = {name: values[name] for name in NAMES} | {"chi2": result.chisq}
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def _print_first_run(ours: pd.DataFrame, theirs: pd.DataFrame) -> None:
-    """How far sncosmo stops from the minimum, in our errors."""
-    ours = ours.loc[theirs.index]
-    moves = pd.DataFrame({n: (ours[n] - theirs[n]) / ours[f"{n}_err"] for n in _NAMES})
-    print("sncosmo from its own guess, difference in sigma:")
-    print(moves.agg(["median", "std", lambda x: x.abs().max()]).round(4).to_string())
-    print(f"  chi2 ours - theirs {(ours['chi2'] - theirs['chi2']).max():.1e} at most")
+class Saltjax:
+    """saltjax on the same supernovae: its frames, its own guess."""
+
+    def __init__(
+        self, helpers: ModuleType, epochs: pd.DataFrame, targets: pd.DataFrame, folder: Path
+    ) -> None:
+        helpers.write_salt3(read_salt("salt3-f22"), folder)
+        frame = epochs.rename(columns={"flux_err": "fluxerr"})
+        frame["observation"] = frame.groupby("sn").cumcount()
+        self.epochs = frame.set_index(["sn", "observation"])
+        self.targets = targets.set_index("sn")
+        self.targets["mwr_v"] = 3.1
+        self.folder, self.source = str(folder), sncosmo.SALT3Source(modeldir=str(folder))
+
+    def fit(self, *, model_cov: bool) -> pd.DataFrame:
+        """Fit all supernovae."""
+        return saltjax.fit_salt(
+            self.epochs,
+            self.targets,
+            modelcov=model_cov,
+            phase_range=None,
+            source=self.source,
+            modeldir=self.folder,
+            effects=[sncosmo.F99Dust()],
+            effect_names=["mw"],
+            effect_frames=["obs"],
+        )
+
+
+def print_differences(about: str, ours: pd.DataFrame, theirs: pd.DataFrame) -> None:
+    """Print how far another code's answers lie from ours, in our errors."""
+    both = ours[ours["status"] == "ok"].index.intersection(theirs.index)
+    ours, theirs = ours.loc[both], theirs.loc[both]
+    parts = []
+    for name in NAMES:
+        off = ((theirs[name] - ours[name]) / ours[f"{name}_err"]).abs()
+        parts.append(f"{name} {off.median():.1e} ({off.quantile(0.99):.1e})")
+    print(f"  {about} minus ours of {len(both)}, sigma, median (99 %): {', '.join(parts)}")
+    print(f"    chi2 ours - theirs at most {(ours['chi2'] - theirs['chi2']).max():.1e}")
+
+
+def print_ratio(peer: str, seconds: float, ours: float, *, model_cov: bool) -> None:
+    """Print the time of a fit and its ratio to ours, beside what was asked."""
+    asked = ASKED.get((peer, model_cov))
+    limit = f" (asked {asked})" if asked else ""
+    print(f"  {peer}: {1e3 * seconds:.2f} ms a fit, ratio {seconds / ours:.0f}{limit}")
 
 
 def main() -> None:
-    """Draw supernovae, fit them with both codes, print times and their ratio."""
-    n = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
-    n_peer = int(sys.argv[2]) if len(sys.argv) > 2 else 20
+    """Draw supernovae, fit them with the three codes, print times and ratios."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--number", type=int, default=2000, help="supernovae")
+    parser.add_argument("--sncosmo", type=int, default=20, help="how many of them sncosmo fits")
+    parser.add_argument("--repeats", type=int, default=5, help="of which the median is taken")
+    args = parser.parse_args()
     helpers = light_curve_helpers()
     register_passbands()
     model = helpers.sncosmo_salt3()
-    epochs, targets = helpers.draw_sample(model, n, seed=11)
-    print(f"{n} supernovae, {len(epochs) / n:.0f} epochs each, 3 or 4 bands; jax {jax.__version__}")
+    epochs, targets = helpers.draw_sample(model, args.number, seed=11)
+    per_fit = len(epochs) / args.number
+    print(f"{args.number} supernovae, {per_fit:.0f} epochs each, 3 or 4 bands")
+    print(f"jax {jax.__version__}, sncosmo {sncosmo.__version__}, saltjax {saltjax.__version__}")
 
-    lcs, cpu, wall = _timed(lambda: read_lightcurves(epochs, targets=targets))
-    print(f"ingest                 {cpu:8.2f} s ({wall:.2f})")
-    few = lcs.select_targets(np.arange(1))
-    _, cpu, wall = _timed(lambda: fit_salt(few))
-    print(f"first fit, cold        {cpu:8.2f} s ({wall:.2f})")
-    _, cpu, wall = _timed(lambda: fit_salt(few))
-    print(f"one fit, warm          {cpu:8.2f} s ({wall:.2f})")
-    compared = lcs.select_targets(np.arange(min(n_peer, n)))
-    # As sncosmo: every epoch counts.
-    exact = fit_salt(compared, phase_range=None).to_pandas()
-    for model_cov in (False, True):
-        what = "with model covariance" if model_cov else "diagonal errors"
-        _, cold, wall_cold = _timed(lambda cov=model_cov: fit_salt(lcs, model_cov=cov))
-        fits, cpu, wall = _timed(lambda cov=model_cov: fit_salt(lcs, model_cov=cov))
-        print(
-            f"all, {what}: cold {cold:.2f} s ({wall_cold:.2f}), warm {cpu:.2f} s ({wall:.2f}), "
-            f"{1e3 * cpu / n:.2f} ms a fit, {n / cpu:.0f} fits/s, {fits.is_ok.sum()} ok"
-        )
-        if not model_cov:
-            ours = cpu / n
-    some = targets[: min(n_peer, n)]
-    theirs, cpu, wall = _timed(lambda: _sncosmo_fits(model, epochs, some))
-    peer = cpu / len(some)
-    print(f"sncosmo {sncosmo.__version__}: {1e3 * peer:.1f} ms a fit; ratio {peer / ours:.0f}")
-    _print_first_run(exact, theirs)
+    lcs, seconds = cpu_seconds(lambda: ch.read_lightcurves(epochs, targets=targets))
+    print(f"ingest {seconds:.2f} s")
+    one = lcs.select_targets(np.arange(1))
+    _, seconds = cpu_seconds(lambda: ch.fit_salt(one))
+    print(f"first fit, compiling {seconds:.1f} s")
+    _, seconds = cpu_seconds(lambda: ch.fit_salt(one), 20)
+    print(f"batch of one {1e3 * seconds:.1f} ms (asked 5)")
+    with tempfile.TemporaryDirectory() as folder:
+        peer = Saltjax(helpers, epochs, targets, Path(folder))
+        for model_cov in (False, True):
+            compare(lcs, model, epochs, targets, peer, args, model_cov=model_cov)
+
+
+def compare(
+    lcs: ch.LightCurves,
+    model: sncosmo.Model,
+    epochs: pd.DataFrame,
+    targets: pd.DataFrame,
+    peer: Saltjax,
+    args: argparse.Namespace,
+    *,
+    model_cov: bool,
+) -> None:
+    """Fit with the three codes and print."""
+    print("with model covariance" if model_cov else "diagonal errors")
+    n = args.number
+
+    def fit() -> ch.SaltFits:
+        return ch.fit_salt(lcs, model_cov=model_cov, phase_range=None)
+
+    fit()
+    fits, seconds = cpu_seconds(fit, args.repeats)
+    ours = seconds / n
+    print(f"  chandelle: {1e3 * ours:.3f} ms a fit, {1 / ours:.0f} fits/s, {fits.is_ok.sum()} ok")
+    table = fits.to_pandas()
+    peer.fit(model_cov=model_cov)
+    found, seconds = cpu_seconds(lambda: peer.fit(model_cov=model_cov), min(args.repeats, 3))
+    print_ratio("saltjax", seconds / n, ours, model_cov=model_cov)
+    print_differences("saltjax", table, found)
+    few = targets[: args.sncosmo]
+    found, seconds = cpu_seconds(lambda: sncosmo_fits(model, epochs, few, model_cov=model_cov))
+    print_ratio("sncosmo", seconds / len(few), ours, model_cov=model_cov)
+    print_differences("sncosmo", table, found)
 
 
 if __name__ == "__main__":

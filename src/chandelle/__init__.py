@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from chandelle import report
     from chandelle.cosmology.stage import fit_cosmology
     from chandelle.instrument.passbands import load_passband
+    from chandelle.lightcurve.blocks import fit_salt_blocks
     from chandelle.lightcurve.ingest import cross_match, read_lightcurves
     from chandelle.lightcurve.stage import fit_salt
     from chandelle.physics.salt import load_salt
@@ -31,6 +32,7 @@ _HOMES = {
     "cross_match": "chandelle.lightcurve.ingest",
     "fit_cosmology": "chandelle.cosmology.stage",
     "fit_salt": "chandelle.lightcurve.stage",
+    "fit_salt_blocks": "chandelle.lightcurve.blocks",
     "load_passband": "chandelle.instrument.passbands",
     "load_salt": "chandelle.physics.salt",
     "read_lightcurves": "chandelle.lightcurve.ingest",
@@ -47,6 +49,7 @@ __all__ = [
     "cross_match",
     "fit_cosmology",
     "fit_salt",
+    "fit_salt_blocks",
     "load_passband",
     "load_salt",
     "read_lightcurves",

@@ -1,5 +1,6 @@
 """Units, keys, flags, precision, provenance, configuration."""
 
+import json
 import subprocess
 import sys
 
@@ -88,6 +89,12 @@ def test_config_refuses(tmp_path, text, match):
     path.write_text(text)
     with pytest.raises(InputError, match=match):
         _Config.from_toml(path)
+
+
+def test_infinite_settings_are_recorded_in_json(tmp_path):
+    config = _Config(depth_mag=-np.inf)
+    text = json.dumps(config.record(), allow_nan=False)
+    assert _Config(**json.loads(text)) == config
 
 
 def test_yaml_is_refused(tmp_path):

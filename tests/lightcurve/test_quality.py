@@ -1,7 +1,8 @@
 """Counts about maximum against loops over supernovae, and the flags that follow."""
 
+import dataclasses
+
 import numpy as np
-import pandas as pd
 import pytest
 
 from chandelle.core.flags import Flag, describe, in_words
@@ -130,11 +131,21 @@ def test_bands_add_up_to_the_table(fitted):
     assert (bands["first_phase"].groupby("sn").min() == seen["first_phase"]).all()
 
 
-def test_fits_take_the_flags(fitted):
+def test_fits_have_the_flags(fitted):
     fits, lcs = fitted
-    flagged = with_quality_flags(fits, lcs)
-    assert flagged.flags.tolist() == quality_table(fits, lcs)["flags"].tolist()
-    pd.testing.assert_frame_equal(
-        flagged.to_pandas().drop(columns="flags"), fits.to_pandas().drop(columns="flags")
-    )
+    assert fits.flags[0] & Flag.POOR_PHASE_COVERAGE
+    assert fits.flags.tolist() == quality_table(fits, lcs)["flags"].tolist()
+    without = ~int(Flag.POOR_PHASE_COVERAGE | Flag.X1_EXTREME | Flag.ERRORS_LARGE)
+    at = fits.table.column_names.index("flags")
+    table = fits.table.set_column(at, fits.table.schema.field(at), [fits.flags & without])
+    flagged = with_quality_flags(dataclasses.replace(fits, table=table), lcs)
+    assert flagged.to_pandas().equals(fits.to_pandas())
     assert flagged.table.schema.equals(fits.table.schema, check_metadata=True)
+
+
+def test_fits_of_another_hand_do_not_say_what_they_used(fitted):
+    fits, lcs = fitted
+    table = fits.table.drop_columns(["n_used"])
+    quality = quality_table(dataclasses.replace(fits, table=table), lcs)
+    assert (quality["n_used"] == 0).all()
+    assert (quality["n_left_out"] == 0).all()

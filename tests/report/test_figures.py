@@ -169,3 +169,5 @@ def test_marks_tell_surveys_and_bands_apart():
     bands = band_marks({"r1": 6200.0, "g": 4800.0, "r2": 6300.0, "unknown": np.nan})
     assert bands["r1"].color == bands["r2"].color != bands["g"].color
     assert bands["r1"].bokeh != bands["r2"].bokeh
+    places = band_marks({"g@1": 4800.0, "g@9": 4700.0, "r": 6200.0})
+    assert places["g@1"] == places["g@9"] != places["r"]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,20 +12,16 @@ from rich.progress import track
 
 from chandelle.core.errors import ChandelleError, InputError
 from chandelle.lightcurve.ingest import read_lightcurves
-from chandelle.lightcurve.ingest.snana import VpecSign
 from chandelle.products.lightcurves import LightCurves
 from chandelle.products.passband import Passband
-from chandelle.products.product import Origin
 from chandelle.products.targets import Targets
 
 
 def gather_lightcurves(
     files: Sequence[Path],
     *,
-    kcor: Path | None = None,
-    snana_vpec: VpecSign = "velocity",
     targets: Path | None = None,
-    origin: Origin | None = None,
+    **how: Any,
 ) -> tuple[LightCurves, list[str]]:
     """Read files one by one and join what could be read.
 
@@ -32,7 +29,7 @@ def gather_lightcurves(
     ----------
     files : sequence of Path
         Anything `read_lightcurves` reads.
-    kcor, snana_vpec, targets, origin
+    targets, **how
         As `read_lightcurves` takes them. With `targets`, epochs of one supernova may be spread
         over several files; without, a name that comes again is refused with its file.
 
@@ -46,20 +43,15 @@ def gather_lightcurves(
     Raises
     ------
     InputError
-        If nothing could be read, or `kcor` or `targets` is absent.
+        If nothing could be read.
     """
-    for name, file in (("kcor", kcor), ("targets", targets)):
-        if file is not None and not file.is_file():
-            raise InputError(f"--{name} {file}: no such file")
     console = Console(stderr=True)
     hidden = not console.is_terminal or len(files) < 2
     joined: LightCurves | None = None
     failures: list[str] = []
     for file in track(files, "read", console=console, disable=hidden, transient=True):
         try:
-            new = read_lightcurves(
-                file, kcor=kcor, snana_vpec=snana_vpec, targets=targets, origin=origin
-            )
+            new = read_lightcurves(file, targets=targets, **how)
             joined = new if joined is None else join(joined, new, is_shared=targets is not None)
         except ChandelleError as error:
             message = str(error)

@@ -26,8 +26,8 @@ def settings_of(kind: type[StageConfig], config: Path | None, **given: Any) -> d
     Raises
     ------
     InputError
-        If the file has an unknown key or a value of the wrong type.
+        If the file has an unknown key, or it or an option a value of the wrong type.
     """
     settings = kind.from_toml(config) if config is not None else kind()
     overruled = {name: value for name, value in given.items() if value is not None}
-    return {**dict(settings), **overruled}
+    return dict(kind.of("options", **{**dict(settings), **overruled}))

@@ -1,5 +1,6 @@
 """Configuration of a stage: one pydantic model, frozen, unknown keys refused."""
 
+import json
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,7 +16,7 @@ _C = TypeVar("_C", bound="StageConfig")
 class StageConfig(BaseModel):
     """Base of every stage's settings; read from TOML, written back beside the product."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
     @classmethod
     def of(cls: type[_C], where: str, **settings: Any) -> _C:
@@ -30,6 +31,10 @@ class StageConfig(BaseModel):
             return cls.model_validate(settings)
         except ValidationError as error:
             raise InputError(_explain(error, where=where, known=cls.model_fields)) from error
+
+    def record(self) -> dict[str, Any]:
+        """Settings as they go into a provenance, which is JSON: infinity is a word there."""
+        return json.loads(self.model_dump_json())
 
     @classmethod
     def from_toml(cls: type[_C], path: str | Path, *, table: str | None = None) -> _C:

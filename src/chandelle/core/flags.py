@@ -11,7 +11,7 @@ class Flag(IntFlag):
     AT_BOUND = 1 << 1
     """A parameter stopped at its bound."""
     TWO_MINIMA = 1 << 2
-    """Another minimum in t0 lies within chi2 + 4."""
+    """Another minimum in t0 explains the light curve nearly as well."""
     POINTS_REJECTED = 1 << 3
     """Some points of the object were rejected at ingest."""
     BAND_DROPPED = 1 << 4
@@ -34,6 +34,8 @@ class Flag(IntFlag):
     """An error says that its parameter is not measured: t0 5 d, x1 3, c 0.5 mag."""
     POOR_PHASE_COVERAGE = 1 << 13
     """Too few epochs about maximum, or in one band only; nothing is cut for it."""
+    EPOCHS_HELD_OUT = 1 << 14
+    """Epochs within the range of phases are left out: with them the answer moves them out again."""
 
 
 def describe(flags: int) -> str:
@@ -56,6 +58,7 @@ _WORDS = {
     Flag.X1_EXTREME: "extreme x1",
     Flag.ERRORS_LARGE: "errors too large",
     Flag.POOR_PHASE_COVERAGE: "poor coverage of maximum",
+    Flag.EPOCHS_HELD_OUT: "epochs at the edge of the phases left out",
 }
 
 

@@ -16,7 +16,9 @@ from chandelle.lightcurve.fitting.constraints import SALT_NAMES
 from chandelle.lightcurve.fitting.prepare import N_PARAMS, Prepared
 from chandelle.lightcurve.fitting.problem import FitProblem
 from chandelle.lightcurve.fitting.results import FitArrays
+from chandelle.lightcurve.quality import near_maximum, quality_flags
 from chandelle.products.lightcurves import LightCurves
+from chandelle.products.passband import filter_of
 from chandelle.products.saltfits import SaltFits
 from chandelle.products.schema import table_from_columns
 
@@ -37,7 +39,7 @@ class Columns:
         The parameters.
     params, cov : NDArray, shape (target, param) and (target, param, param)
         Answers and their covariance.
-    chi2, ndof, status, flags : NDArray, shape (target,)
+    chi2, ndof, n_used, status, flags : NDArray, shape (target,)
         As in `SaltFits`.
     traveling : dict of NDArray
         What the targets say and the fits pass on.
@@ -50,6 +52,7 @@ class Columns:
     cov: NDArray[np.float64]
     chi2: NDArray[np.float64]
     ndof: NDArray[np.int64]
+    n_used: NDArray[np.int64]
     status: NDArray
     flags: NDArray[np.int64]
     traveling: dict[str, Any]
@@ -91,6 +94,7 @@ def blank_columns(lcs: LightCurves, ready: Prepared, *, names: tuple[str, ...]) 
         cov=np.full((n, n_param, n_param), np.nan),
         chi2=np.full(n, np.nan),
         ndof=np.where(counts > 0, counts - n_param, 0),
+        n_used=np.zeros(n, np.int64),
         status=ready.status.astype("U24"),
         flags=flags.astype(np.int64),
         traveling=traveling,
@@ -145,6 +149,7 @@ def fill_columns(
     )
     is_ok = status == "ok"
     columns.status[rows] = status
+    columns.n_used[rows] = np.where(is_ok, n_used, 0)
     columns.ndof[rows] = n_used - n_param
     columns.params[rows[is_ok]] = params[is_ok]
     columns.cov[rows[is_ok]] = cov[is_ok]
@@ -154,7 +159,31 @@ def fill_columns(
     flags |= np.where(is_ok & result.at_bound, int(Flag.AT_BOUND), 0)
     flags |= np.where(is_ok & result.has_rival, int(Flag.TWO_MINIMA), 0)
     flags |= np.where(status == "no_detection", int(Flag.UPPER_LIMIT), 0)
+    flags |= _quality(problem, params, np.where(is_ok[:, None, None], cov, np.nan), result.used)
     columns.flags[rows] |= flags
+
+
+def _quality(
+    problem: FitProblem,
+    params: NDArray[np.float64],
+    cov: NDArray[np.float64],
+    used: NDArray[np.bool_],
+) -> NDArray[np.int64]:
+    """Flags of `quality_flags`, and of epochs held out; none where the covariance is NaN."""
+    names, epochs = problem.constraints.names, problem.epochs
+    t0_err, _, x1_err, c_err = np.sqrt(np.diagonal(cov, axis1=1, axis2=2)).T[:4]
+    is_fit = np.isfinite(t0_err)
+    z = params[:, names.index("z")] if "z" in names else problem.z
+    phase = (epochs.mjd - params[epochs.target, 0]) / (1.0 + z[epochs.target])
+    low, high = problem.settings.phase_range or (-np.inf, np.inf)
+    use = (phase > low) & (phase < high)
+    filters = [filter_of(band.name) for band in problem.bands.passbands]
+    band = np.unique(filters, return_inverse=True)[1][epochs.band[use]]
+    counts = near_maximum(epochs.target[use], band, phase[use], n_targets=len(problem))
+    x1 = np.where(is_fit, params[:, 2], np.nan)
+    flags = quality_flags(x1=x1, t0_err=t0_err, x1_err=x1_err, c_err=c_err, **counts)
+    held_out = np.bincount(epochs.target[use & ~used], minlength=len(problem)) > 0
+    return flags | np.where(is_fit & held_out, int(Flag.EPOCHS_HELD_OUT), 0)
 
 
 def product_of(
@@ -193,7 +222,7 @@ def product_of(
         out[f"cov_mb_{name}"] = rate * out[f"cov_x0_{name}"]
     if "z" in names:
         out["z"] = np.where(np.isfinite(out["z"]), out["z"], columns.traveling["z"])
-    out |= {"chi2": columns.chi2, "ndof": columns.ndof}
+    out |= {"chi2": columns.chi2, "ndof": columns.ndof, "n_used": columns.n_used}
     out |= {"status": columns.status, "flags": columns.flags, **columns.derivatives}
     counts = dict(Counter(columns.status.tolist()))
     others = ", ".join(f"{n} {name}" for name, n in sorted(counts.items()) if name != "ok")

@@ -68,11 +68,7 @@ def phase_coverage(
         return np.bincount(target[mask], minlength=n_targets)
 
     def bands(mask: NDArray[np.bool_]) -> Ints:
-        pairs = np.unique(target[mask] * (band.max(initial=0) + 1) + band[mask])
-        return np.bincount(pairs // (band.max(initial=0) + 1), minlength=n_targets)
-
-    def within(limits: tuple[float, float]) -> NDArray[np.bool_]:
-        return (phase > limits[0]) & (phase < limits[1])
+        return count_bands(target[mask], band[mask], n_targets=n_targets)
 
     first, last = np.full(n_targets, np.inf), np.full(n_targets, -np.inf)
     np.minimum.at(first, target, phase)
@@ -85,13 +81,41 @@ def phase_coverage(
         "n_after": count(after),
         "n_bands_before": bands(before),
         "n_bands_after": bands(after),
-        "n_early": count(within(EARLY)),
-        "n_late": count(within(LATE)),
-        "n_bands_near": bands(within(NEAR_MAXIMUM)),
+        **near_maximum(target, band, phase, n_targets=n_targets),
         "first_phase": np.where(np.isfinite(first), first, np.nan),
         "last_phase": np.where(np.isfinite(last), last, np.nan),
         "max_gap": _largest_gap(target, phase, n_targets=n_targets),
     }
+
+
+def near_maximum(target: Ints, band: Ints, phase: Floats, *, n_targets: int) -> dict[str, Ints]:
+    """Count the epochs and bands that `quality_flags` asks for.
+
+    Parameters
+    ----------
+    target, band, phase, n_targets
+        As for `phase_coverage`.
+
+    Returns
+    -------
+    dict of NDArray, shape (target,)
+        n_early, n_late, n_bands_near.
+    """
+    early, late, near = (
+        (phase > low) & (phase < high) for low, high in (EARLY, LATE, NEAR_MAXIMUM)
+    )
+    return {
+        "n_early": np.bincount(target[early], minlength=n_targets),
+        "n_late": np.bincount(target[late], minlength=n_targets),
+        "n_bands_near": count_bands(target[near], band[near], n_targets=n_targets),
+    }
+
+
+def count_bands(target: Ints, band: Ints, *, n_targets: int) -> Ints:
+    """Count the different bands of each target, shape (target,)."""
+    n_band = int(band.max(initial=0)) + 1
+    pairs = np.unique(target * n_band + band)
+    return np.bincount(pairs // n_band, minlength=n_targets)
 
 
 def _largest_gap(target: Ints, phase: Floats, *, n_targets: int) -> Floats:

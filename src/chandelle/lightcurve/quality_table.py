@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.stats import chi2 as chi2_distribution
 
-from chandelle.lightcurve.fitting.prepare import N_PARAMS
 from chandelle.lightcurve.quality import DETECTION, phase_coverage, quality_flags
 from chandelle.lightcurve.residuals import (
     aligned,
@@ -24,6 +23,7 @@ from chandelle.lightcurve.residuals import (
 )
 from chandelle.physics.salt import SaltModel
 from chandelle.products.lightcurves import LightCurves
+from chandelle.products.passband import filter_of
 from chandelle.products.saltfits import SaltFits
 
 
@@ -38,7 +38,7 @@ class FittedEpochs:
     phase, significance : array, shape (obs,)
         Rest-frame days; flux over its error.
     bands : tuple of str
-        Names.
+        Names of the filters: passbands of one at several positions count as one band.
     """
 
     target: NDArray[np.int64]
@@ -56,13 +56,14 @@ class FittedEpochs:
         row, phase = target_rows(lcs), phases(fits, lcs)
         use = can_be_fitted(fits, lcs, model=model) & np.isfinite(phase) & fits.is_ok[row]
         names = pc.unique(lcs.table["band"])
-        band = pc.index_in(lcs.table["band"], value_set=names).to_numpy().astype(np.int64)
+        passband = pc.index_in(lcs.table["band"], value_set=names).to_numpy().astype(np.int64)
+        bands, band_of = np.unique([filter_of(n) for n in names.to_pylist()], return_inverse=True)
         return cls(
             target=row[use],
-            band=band[use],
+            band=band_of[passband[use]],
             phase=phase[use],
             significance=lcs["flux"][use] / lcs["flux_err"][use],
-            bands=tuple(names.to_pylist()),
+            bands=tuple(bands.tolist()),
         )
 
     def within(self, low: int | float, high: int | float, *, closed: bool = True) -> "FittedEpochs":
@@ -105,22 +106,22 @@ def quality_table(
     Returns
     -------
     DataFrame
-        One row a fit, index sn: status; n_used, epochs that the answer rests on; n_left_out, those
-        in the fit's range of phases that it left out all the same, because they came and went
-        with the time of maximum; the columns of `phase_coverage` over the epochs of the fit's
-        range; chi2_per_ndof and its p_value; worst_pull, with its sign, [sigma of the data alone];
-        flags, those of the fit and those of `quality_flags`. Where there is no answer counts are
-        zero.
+        One row a fit, index sn: status; n_used, epochs that the answer rests on, 0 where the fits
+        do not say; n_left_out, those in the fit's range of phases that it left out all the same,
+        because they came and went with the time of maximum; the columns of `phase_coverage` over
+        the epochs of the fit's range; chi2_per_ndof and its p_value; worst_pull, with its sign,
+        [sigma of the data alone]; flags, those of the fit and those of `quality_flags`. Where there
+        is no answer counts are zero.
     """
     lcs = aligned(fits, lcs)
     table = residual_table(fits, lcs, model=model) if residuals is None else residuals
     epochs = FittedEpochs.of(fits, lcs, model=model).within(*phase_window(fits), closed=False)
     counts = epochs.coverage(len(fits), detection=detection)
-    n_used = np.where(fits.is_ok, fits["ndof"] + N_PARAMS, 0)
+    n_used = fits["n_used"]
     columns = {
         "status": fits["status"],
         "n_used": n_used,
-        "n_left_out": np.maximum(counts["n_epochs"] - n_used, 0),
+        "n_left_out": np.where(n_used > 0, np.maximum(counts["n_epochs"] - n_used, 0), 0),
         **counts,
         **fit_quality(fits),
         "worst_pull": worst_pulls(fits, table),
@@ -148,7 +149,7 @@ def flags_of(fits: SaltFits, counts: dict[str, NDArray]) -> NDArray[np.int64]:
 def with_quality_flags(
     fits: SaltFits, lcs: LightCurves, *, model: str | SaltModel | None = None
 ) -> SaltFits:
-    """Return the fits with the flags of `quality_flags` set.
+    """Return the fits with the flags of `quality_flags` set, as `fit_salt` does with its own.
 
     Parameters
     ----------

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +28,7 @@ from chandelle.physics.dust import DustLaw
 from chandelle.physics.salt import SaltModel, load_salt, peak_magnitude_offset
 from chandelle.products.lightcurves import LightCurves
 from chandelle.products.saltfits import SaltFits
+from chandelle.products.targets import Targets
 
 _log = logging.getLogger(__name__)
 
@@ -113,8 +115,8 @@ def fit_salt(
         Gaussian priors, likewise.
     derivatives : bool
         Add how t0, x0, x1, c move with zero points, shifts of the passbands and the calibration
-        modes of the light curves: columns `dtheta_dzp`, `dtheta_dlambda` and `dtheta_dmode`, four
-        numbers a band (the provenance's `derivative_bands`) or mode.
+        modes of the light curves: columns `dtheta_dzp`, `dtheta_dlambda` and `dtheta_dmode`, which
+        `SaltFits.derivative` gives by band or mode.
     engine : {"auto", "cpu", "jax"}
         Compiled loops for the CPU, or JAX; auto takes JAX where its device is a GPU.
     threads : int, optional
@@ -125,9 +127,9 @@ def fit_salt(
     Returns
     -------
     SaltFits
-        One row a target in the order of the targets. `status` is "ok", or z_invalid, no_data,
-        no_band_in_range, underconstrained, no_detection, not_converged or singular_covariance;
-        parameters are then NaN.
+        One row a target in the order of the targets, `flags` with those of `quality_flags`.
+        `status` is "ok", or z_invalid, no_data, no_band_in_range, underconstrained, no_detection,
+        not_converged or singular_covariance; parameters are then NaN.
 
     Raises
     ------
@@ -139,9 +141,11 @@ def fit_salt(
     J. Guy et al., 2007, A&A 466, 11. M. Betoule et al., 2014, A&A 568, A22.
     """
     require_x64()
-    config = FitConfig.of(
+    config = config_of(
         "fit_salt",
-        model=_name_of(model),
+        model=model,
+        bounds=bounds,
+        priors=priors,
         model_cov=model_cov,
         dust=dust,
         r_v=r_v,
@@ -150,49 +154,142 @@ def fit_salt(
         c_max=c_max,
         min_detection=min_detection,
         free=free,
-        bounds=_scalars(bounds),
-        priors=_scalars(priors),
         derivatives=derivatives,
         engine=engine,
         threads=threads,
     )
     lcs = read_lightcurves(lcs)
-    _check(config, lcs)
+    plan = plan_of(config, lcs.targets, model=model, bounds=bounds, priors=priors)
+    report = Progress(progress, len(lcs.targets))
+    return fit_planned(plan, lcs, np.arange(len(lcs.targets)), report=report)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FitPlan:
+    """How all targets of a set are fitted, be it at once or in blocks.
+
+    Attributes
+    ----------
+    config : FitConfig
+        Settings.
+    salt : SaltModel
+        The model.
+    constraints : Constraints
+        Bounds and priors of all targets.
+    c_max : float
+        Largest absolute color that the bounds allow.
+    """
+
+    config: FitConfig
+    salt: SaltModel
+    constraints: Constraints
+    c_max: float
+
+
+def config_of(
+    where: str,
+    *,
+    model: str | SaltModel = "salt3-f22",
+    bounds: Mapping[str, Pair] | None = None,
+    priors: Mapping[str, Pair] | None = None,
+    **settings: Any,
+) -> FitConfig:
+    """Check the settings that were given to the function `where`; arrays are not recorded."""
+    plain = {"bounds": _scalars(bounds), "priors": _scalars(priors)}
+    return FitConfig.of(where, model=_name_of(model), **plain, **settings)
+
+
+def plan_of(
+    config: FitConfig,
+    targets: Targets,
+    *,
+    model: str | SaltModel,
+    bounds: Mapping[str, Pair] | None,
+    priors: Mapping[str, Pair] | None,
+) -> FitPlan:
+    """Get ready to fit a set of targets.
+
+    Parameters
+    ----------
+    config : FitConfig
+        What `config_of` returned.
+    targets : Targets
+        All of the set.
+    model, bounds, priors
+        As `fit_salt` takes them.
+
+    Returns
+    -------
+    FitPlan
+        For `fit_planned`.
+
+    Raises
+    ------
+    InputError
+        If a setting is impossible.
+    """
+    _check(config, targets)
     salt = load_salt(model) if isinstance(model, str) else model
-    constraints = _constraints(config, lcs, bounds or {}, priors or {})
-    c_max = float(np.abs([constraints.low[:, 3], constraints.high[:, 3]]).max(initial=c_max))
-    ready = prepare(lcs, salt, wave_range=wave_range)
+    constraints = _constraints(config, targets, bounds or {}, priors or {})
+    c_max = np.abs([constraints.low[:, 3], constraints.high[:, 3]]).max(initial=config.c_max)
+    return FitPlan(config=config, salt=salt, constraints=constraints, c_max=float(c_max))
+
+
+def fit_planned(
+    plan: FitPlan, lcs: LightCurves, rows: NDArray[np.int64], *, report: "Progress"
+) -> SaltFits:
+    """Fit some of the targets of a plan.
+
+    Parameters
+    ----------
+    plan : FitPlan
+        What `plan_of` returned.
+    lcs : LightCurves
+        Light curves of these targets, no others.
+    rows : NDArray, shape (target,)
+        Their rows among the targets of the plan.
+    report : Progress
+        Is told how many are done.
+
+    Returns
+    -------
+    SaltFits
+        One row a target of `lcs`.
+    """
+    config, salt = plan.config, plan.salt
+    ready = prepare(lcs, salt, wave_range=config.wave_range)
+    constraints = plan.constraints.take(rows)
     columns = blank_columns(lcs, ready, names=constraints.names)
     settings = FitSettings(
-        model_cov=model_cov, dust=dust, r_v=r_v, phase_range=phase_range, c_max=c_max
+        model_cov=config.model_cov,
+        dust=config.dust,
+        r_v=config.r_v,
+        phase_range=config.phase_range,
+        c_max=plan.c_max,
     )
     posed = problem_of(ready, salt, constraints=constraints, settings=settings)
-    report = _Progress(progress, len(lcs.targets))
+    done = report.done
     if posed is not None:
-        problem, rows = posed
+        problem, fitted = posed
         result = _run(problem, config, report)
-        fill_columns(columns, problem, rows, result, min_detection=min_detection)
-        if derivatives:
-            _add_derivatives(columns, problem, rows, result, lcs)
-    report.finish()
-    return product_of(columns, lcs, config.model_dump(), mb_offset=peak_magnitude_offset(salt))
+        fill_columns(columns, problem, fitted, result, min_detection=config.min_detection)
+        if config.derivatives:
+            _add_derivatives(columns, problem, fitted, result, lcs)
+    report(len(lcs.targets) - (report.done - done))
+    return product_of(columns, lcs, config.record(), mb_offset=peak_magnitude_offset(salt))
 
 
-class _Progress:
+class Progress:
     """Targets done, told to whoever wants to know."""
 
     def __init__(self, show: Callable[[int, int], None] | None, total: int) -> None:
         self.show, self.done, self.total = show, 0, total
 
     def __call__(self, count: int) -> None:
+        """Count more targets as done."""
         self.done += count
-        if self.show is not None:
+        if self.show is not None and count:
             self.show(self.done, self.total)
-
-    def finish(self) -> None:
-        """Count the targets that were not fitted as done."""
-        if self.done < self.total:
-            self(self.total - self.done)
 
 
 def _run(problem: FitProblem, config: FitConfig, progress: Callable[[int], None]) -> FitArrays:
@@ -206,10 +303,9 @@ def _run(problem: FitProblem, config: FitConfig, progress: Callable[[int], None]
 
 
 def _constraints(
-    config: FitConfig, lcs: LightCurves, bounds: Mapping[str, Pair], priors: Mapping[str, Pair]
+    config: FitConfig, targets: Targets, bounds: Mapping[str, Pair], priors: Mapping[str, Pair]
 ) -> Constraints:
     """Bounds and priors of every target; a free redshift without a prior of its own has z_err."""
-    targets = lcs.targets
     if "z" in config.free and "z" not in priors:
         priors = {**priors, "z": (targets["z_hel"], targets["z_err"])}
         without = int((~np.isfinite(targets["z_err"])).sum())
@@ -253,13 +349,13 @@ def _scalars(given: Mapping[str, Pair] | None) -> dict[str, Pair]:
     return {name: pair for name, pair in (given or {}).items() if not any(map(np.ndim, pair))}
 
 
-def _check(config: FitConfig, lcs: LightCurves) -> None:
+def _check(config: FitConfig, targets: Targets) -> None:
     for name in ("phase_range", "wave_range"):
         limits = getattr(config, name)
         if limits is not None and not limits[0] < limits[1]:
             raise InputError(f"{name} must be (low, high) with low < high, got {limits}")
     if config.derivatives and config.free:
         raise InputError("derivatives are those of t0, x0, x1, c alone; leave out free=")
-    without_dust = int(np.isnan(lcs.targets["mwebv"]).sum())
+    without_dust = int(np.isnan(targets["mwebv"]).sum())
     if without_dust:
         _log.warning("mwebv of %d targets is unknown and counts as zero", without_dust)

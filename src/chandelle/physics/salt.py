@@ -37,7 +37,7 @@ from chandelle.physics.salt_kernels import (
     flux_kernel,
     relative_variance_kernel,
 )
-from chandelle.products.passband import Passband
+from chandelle.products.passband import Passband, filter_of
 
 Band = str | Passband
 Bands = Band | Sequence[Band] | np.ndarray
@@ -215,9 +215,11 @@ class SaltModel(eqx.Module):
             parts.append(variance[: len(index)])
             dispersions.append(jnp.broadcast_to(dispersion, len(index)))
         order = np.argsort(np.concatenate(epochs))
-        label = np.repeat(np.arange(len(epochs)), [len(index) for index in epochs])[order]
+        filters = [filter_of(passband.name) for passband in passbands]
+        label = np.repeat(filters, [len(index) for index in epochs])[order]
         dispersion = jnp.concatenate(dispersions)[order]
-        shared = jnp.where(label[:, None] == label[None, :], dispersion[:, None] ** 2, 0.0)
+        common = dispersion[:, None] * dispersion[None, :]
+        shared = jnp.where(label[:, None] == label[None, :], common, 0.0)
         rcov = jnp.diag(jnp.concatenate(parts)[order]) + shared
         return rcov.reshape(times.shape + times.shape)
 

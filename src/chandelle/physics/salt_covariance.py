@@ -2,9 +2,10 @@ r"""Model covariance of SALT band fluxes: what supernovae scatter about the mode
 
 The relative covariance of the band fluxes of one supernova is
 
-.. math:: C_{ij} = \delta_{ij}\, v_b(p_i, x_1) + \delta_{b_i b_j} k_b^2
+.. math:: C_{ij} = \delta_{ij}\, v_b(p_i, x_1) + \delta_{f_i f_j} k_{b_i} k_{b_j}
 
-with :math:`k_b` the color dispersion at the band's mean rest-frame wavelength, and
+with :math:`k_b` the color dispersion at the band's mean rest-frame wavelength, f the filter (bands
+of one filter at several positions of the focal plane have one error in common), and
 
 .. math:: v_b = \frac{V_{00} + 2 x_1 V_{01} + x_1^2 V_{11}}{(m_0 + x_1 m_1)^2}
     \times \begin{cases} (S\, m_0)^2 & \text{SALT2} \\ 1 & \text{SALT3} \end{cases}
@@ -23,12 +24,12 @@ import math
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from chandelle.physics.photometry import MODEL_SPACING, PAD, support
 from chandelle.physics.salt_bands import BandTable, PhaseWeights, band_table, table_flux
 from chandelle.physics.salt_grid import SaltSurfaces, Surface
-from chandelle.products.passband import Passband
+from chandelle.products.passband import Passband, filter_of
 
 NEGATIVE_VARIANCE = 1e-4
 DARK_VARIANCE = 1e4
@@ -67,12 +68,15 @@ class BandCurve(eqx.Module):
         Linear between the samples.
     wave_min, wave_max : Array, shape (*band), angstrom
         The range that transmits.
+    filter : Array, shape (*band)
+        Number of the filter, the same for its passbands at all positions.
     """
 
     wave: Float[Array, "*band sample"]
     transmission: Float[Array, "*band sample"]
     wave_min: Float[Array, "*band"]
     wave_max: Float[Array, "*band"]
+    filter: Int[Array, "*band"]
 
 
 class BandErrors(eqx.Module):
@@ -86,11 +90,14 @@ class BandErrors(eqx.Module):
         Mean rest-frame wavelength.
     color_dispersion : Array, shape (*band)
         The k of the module's equation.
+    filter : Array, shape (*band)
+        Number of the filter.
     """
 
     table: BandTable
     wave: Float[Array, "*band"]
     color_dispersion: Float[Array, "*band"]
+    filter: Int[Array, "*band"]
 
 
 def band_curves(passbands: list[Passband]) -> BandCurve:
@@ -119,6 +126,9 @@ def band_curves(passbands: list[Passband]) -> BandCurve:
         transmission=jnp.asarray(np.stack(transmissions)),
         wave_min=jnp.asarray(np.array([wave[0] for wave, _ in curves])),
         wave_max=jnp.asarray(np.array([wave[-1] for wave, _ in curves])),
+        filter=jnp.asarray(
+            np.unique([filter_of(p.name) for p in passbands], return_inverse=True)[1]
+        ),
     )
 
 
@@ -171,7 +181,12 @@ def band_errors(
     rest_table = band_table(surfaces, wave, weight / weight.sum(), z=jnp.zeros_like(z), terms=1)
     fine, transmission = _rest_samples(curve, z, MEAN_SPACING, lengths[1])
     mean = jnp.sum(fine * transmission) / jnp.sum(transmission)
-    return BandErrors(table=rest_table, wave=mean, color_dispersion=_color_dispersion(errors, mean))
+    return BandErrors(
+        table=rest_table,
+        wave=mean,
+        color_dispersion=_color_dispersion(errors, mean),
+        filter=curve.filter,
+    )
 
 
 def _rest_samples(

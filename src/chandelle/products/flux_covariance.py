@@ -3,11 +3,14 @@ r"""Covariance of the fluxes of a supernova as diagonal plus low rank.
 .. math:: C = \mathrm{diag}(d) + U U^T, \qquad d_i = \sigma_i^2 - \sum_k U_{ik}^2
 
 with :math:`\sigma` the whole error of each flux (`flux_err`) and U the column `cov_factor`. A dense
-matrix has this form too, with as many columns as epochs, exactly.
+matrix has this form too, with as many columns as epochs, exactly; with fewer columns it is
+approximated, and the error is stated.
 """
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import cholesky, solve_triangular
+from scipy.optimize import minimize
 
 from chandelle.core.errors import InputError
 
@@ -16,6 +19,8 @@ MAX_CONDITION = 1e12
 """Condition number of the correlation matrix from which a covariance counts as singular."""
 _DIAGONAL_SHARE = 0.99
 _ASYMMETRY = 1e-8
+_LEAST_OWN = 1e-4
+"""Least part of an epoch's variance given the others that is left to it alone, at low rank."""
 
 
 def factor_of(cov: FloatArray) -> FloatArray:
@@ -40,6 +45,94 @@ def factor_of(cov: FloatArray) -> FloatArray:
         If it is not symmetric, not finite, not positive definite or singular; the message gives its
         rank and condition number.
     """
+    sigma, values, vectors = _decomposed(cov)
+    rest = np.sqrt(values - _DIAGONAL_SHARE * values[0])
+    return sigma[:, None] * vectors * rest
+
+
+def low_rank_factor(cov: FloatArray, rank: int) -> tuple[FloatArray, float]:
+    r"""Few columns U that stand for a dense covariance, by maximum likelihood.
+
+    Minimizes the Kullback-Leibler divergence of a Gaussian of covariance :math:`\hat C =
+    \mathrm{diag}(d) + U U^T` from that of C, over d and U (factor analysis). For fixed d the best
+    columns are eigenvectors of :math:`d^{-1/2} C d^{-1/2}`, of eigenvalues :math:`\theta_k`; d is
+    then found by quasi-Newton steps on :math:`\sum_{k > K} (\theta_k - \ln \theta_k - 1)`. The
+    whole variance of each epoch stays as it is.
+
+    Parameters
+    ----------
+    cov : NDArray, shape (epoch, epoch), nJy^2
+        Symmetric and positive definite.
+    rank : int
+        Number of columns K, one or more.
+
+    Returns
+    -------
+    factor : NDArray, shape (epoch, min(rank, epoch)), nJy
+        One column a mode of the shared errors.
+    error : float
+        Largest relative error of the variance of any linear combination of the fluxes, the largest
+        eigenvalue, in absolute value, of :math:`C^{-1/2} \hat C C^{-1/2} - 1`; zero where the
+        columns are as many as the epochs.
+
+    Raises
+    ------
+    InputError
+        As for `factor_of`.
+
+    References
+    ----------
+    K. G. Joreskog, 1967, Psychometrika 32, 443.
+    """
+    if rank >= len(cov):
+        return factor_of(cov), 0.0
+    sigma, values, vectors = _decomposed(cov)
+    correlation = (vectors * values) @ vectors.T
+    alone = 1.0 / np.diagonal((vectors / values) @ vectors.T)
+    found = minimize(
+        _divergence,
+        np.log(alone * (1.0 - 0.5 * rank / len(cov))),
+        args=(correlation, rank),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(low, 0.0) for low in np.log(_LEAST_OWN * alone)],
+        options={"maxfun": 400, "ftol": 1e-12, "gtol": 1e-7},
+    )
+    own, theta, basis = _whitened(found.x, correlation)
+    columns = np.sqrt(own)[:, None] * basis[:, :rank]
+    columns *= np.sqrt(np.maximum(theta[:rank] - 1.0, 0.0))
+    shared = np.sum(columns**2, axis=1)
+    most = 1.0 - _LEAST_OWN * alone
+    columns *= np.sqrt(np.minimum(most / np.maximum(shared, most), 1.0))[:, None]
+    approximate = columns @ columns.T
+    np.fill_diagonal(approximate, 1.0)
+    lower = cholesky(correlation, lower=True)
+    half = solve_triangular(lower, approximate, lower=True)
+    ratio = np.linalg.eigvalsh(solve_triangular(lower, half.T, lower=True))
+    return sigma[:, None] * columns, float(np.abs(ratio - 1.0).max())
+
+
+def _whitened(
+    log_own: FloatArray, correlation: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Own variances, and the spectrum in their units with the largest eigenvalue first."""
+    own = np.exp(log_own)
+    theta, basis = np.linalg.eigh(correlation / np.sqrt(np.outer(own, own)))
+    return own, theta[::-1], basis[:, ::-1]
+
+
+def _divergence(
+    log_own: FloatArray, correlation: FloatArray, rank: int
+) -> tuple[float, FloatArray]:
+    """Twice the divergence at the best columns, and its gradient by the logarithms of d."""
+    _, theta, basis = _whitened(log_own, correlation)
+    left = np.maximum(theta[rank:], np.finfo(float).tiny)
+    slope = (basis[:, rank:] ** 2) @ (1.0 - left)
+    return float(np.sum(left - np.log(left) - 1.0)), slope
+
+
+def _decomposed(cov: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Errors, and eigenvalues (from the least) and eigenvectors of the correlations; checked."""
     if cov.ndim != 2 or cov.shape[0] != cov.shape[1]:
         raise InputError(f"a flux covariance must be square, got {cov.shape}")
     if not np.isfinite(cov).all():
@@ -61,8 +154,7 @@ def factor_of(cov: FloatArray) -> FloatArray:
             f"condition number {condition:.1e}; remove epochs that repeat others, or add the noise "
             "that is missing on its diagonal"
         )
-    rest = np.sqrt(values - _DIAGONAL_SHARE * values[0])
-    return sigma[:, None] * vectors * rest
+    return sigma, values, vectors
 
 
 def check_factor(flux_err: FloatArray, factor: FloatArray) -> None:

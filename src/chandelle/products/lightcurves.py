@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 from chandelle.core.atomic import atomic_folder
 from chandelle.core.errors import InputError
 from chandelle.core.typing import ArrayLike
-from chandelle.products.flux_covariance import check_factor, factor_of
-from chandelle.products.passband import Passband
-from chandelle.products.product import Product, read_table, write_table
+from chandelle.products.flux_covariance import check_factor, low_rank_factor
+from chandelle.products.passband import Passband, passband_table, passbands_of_table
+from chandelle.products.product import Product, read_meta, read_table, write_table
 from chandelle.products.schema import Column, Schema, table_from_columns
 from chandelle.products.targets import Targets
 
@@ -70,13 +70,8 @@ class LightCurves(Product):
         known = pa.array(self.targets["sn"].tolist(), pa.string())
         if len(pc.unique(known)) != len(known):
             raise InputError("targets: a name stands twice; names must be unique")
-        orphans = self.table.filter(pc.invert(pc.is_in(self.table["sn"], known)))
-        if orphans.num_rows:
-            names = pc.unique(orphans["sn"]).to_pylist()
-            raise InputError(
-                f"{len(names)} supernovae have epochs but no target, first {names[0]}; "
-                "add them to the targets (name, z_hel) or drop their epochs"
-            )
+        names = pc.unique(self.table["sn"])
+        refuse_orphans(names.filter(pc.invert(pc.is_in(names, known))).to_pylist())
 
     def select(self, keep: ArrayLike) -> "LightCurves":
         """Epochs of a mask or of indices; all targets stay (`select_targets` cuts those)."""
@@ -116,6 +111,7 @@ class LightCurves(Product):
         *,
         dense: Mapping[str, np.ndarray] | None = None,
         factor: np.ndarray | None = None,
+        rank: int | None = None,
     ) -> "LightCurves":
         """Add the covariance between the epochs of each supernova.
 
@@ -127,6 +123,11 @@ class LightCurves(Product):
             epochs are rejected as cov_singular, with rank and condition number in the log.
         factor : NDArray, shape (obs, column), nJy
             Instead: columns U of all epochs; flux_err stays the whole error.
+        rank : int, optional
+            Approximate each dense covariance by its diagonal and this many columns, see
+            `flux_covariance.low_rank_factor`. Its error is in the log and in the provenance,
+            `covariance_rank`: the largest relative error of the variance of any linear
+            combination of one supernova's fluxes, by name.
 
         Returns
         -------
@@ -140,10 +141,14 @@ class LightCurves(Product):
         """
         if (dense is None) == (factor is None):
             raise InputError("give dense= or factor=, one of them")
+        if rank is not None and dense is None:
+            raise InputError("rank= goes with dense=; factor= has the columns it has")
+        if rank is not None and rank < 1:
+            raise InputError(f"rank must be 1 or more, got {rank}; without covariance give none")
         if factor is not None:
             check_factor(self["flux_err"], factor)
             return self._with_column("cov_factor", factor)
-        return add_dense(self, dense or {})
+        return add_dense(self, dense or {}, rank=rank)
 
     def with_modes(self, names: Sequence[str], dflux_dmode: np.ndarray) -> "LightCurves":
         """Add how each flux moves with calibration modes of unit prior.
@@ -201,91 +206,116 @@ class LightCurves(Product):
         with atomic_folder(path) as folder:
             write_table(self, folder / "epochs.parquet")
             self.targets.write(folder / "targets.parquet")
-            pq.write_table(_passband_table(self.passbands), folder / "passbands.parquet")
+            pq.write_table(passband_table(self.passbands), folder / "passbands.parquet")
             pq.write_table(self.rejected, folder / "rejected.parquet")
 
     @classmethod
     def read(cls, path: str | Path) -> "LightCurves":
         """Read what `write` wrote."""
-        folder = Path(path)
-        if not (folder / "epochs.parquet").is_file():
-            raise InputError(
-                f"{folder}: expected a folder of light curves (epochs.parquet, targets.parquet); "
-                "other tables are read by chandelle.read_lightcurves"
-            )
-        table, meta = read_table(folder / "epochs.parquet", cls.schema)
-        return cls(
-            table=table,
-            meta=meta,
-            targets=Targets.read(folder / "targets.parquet"),
-            passbands=_passbands_from(pq.read_table(folder / "passbands.parquet")),
-            rejected=pq.read_table(folder / "rejected.parquet"),
+        whole = read_without_epochs(path)
+        table, _ = read_table(Path(path) / "epochs.parquet", cls.schema)
+        return replace(whole, table=table)
+
+
+def read_without_epochs(path: str | Path) -> LightCurves:
+    """Read all of a folder of light curves but the epochs, of which the columns alone.
+
+    Raises
+    ------
+    InputError
+        If it is no such folder.
+    """
+    folder = Path(path)
+    epochs = folder / "epochs.parquet"
+    if not epochs.is_file():
+        raise InputError(
+            f"{folder}: expected a folder of light curves (epochs.parquet, targets.parquet); "
+            "other tables are read by chandelle.read_lightcurves"
+        )
+    meta = read_meta(epochs, LightCurves.schema)
+    return LightCurves(
+        table=pq.read_schema(epochs).remove_metadata().empty_table(),
+        meta=meta,
+        targets=Targets.read(folder / "targets.parquet"),
+        passbands=passbands_of_table(pq.read_table(folder / "passbands.parquet")),
+        rejected=pq.read_table(folder / "rejected.parquet"),
+    )
+
+
+def refuse_orphans(names: Sequence[str]) -> None:
+    """Raise if there are `names` that have epochs but no target."""
+    if names:
+        raise InputError(
+            f"{len(names)} supernovae have epochs but no target, first {names[0]}; "
+            "add them to the targets (name, z_hel) or drop their epochs"
         )
 
 
-def add_dense(lcs: LightCurves, dense: Mapping[str, np.ndarray]) -> LightCurves:
-    """`LightCurves.with_covariance` of dense matrices."""
-    owner = lcs["sn"]
-    rows_of = {sn: np.flatnonzero(owner == sn) for sn in dense}
-    unknown = [sn for sn in dense if not len(rows_of[sn])]
-    if unknown:
-        raise InputError(f"covariance of {unknown[0]}, which has no epochs here")
-    width = max((len(cov) for cov in dense.values()), default=0)
-    width = max(width, lcs.covariance_factor.shape[1])
-    factor, flux_err = np.zeros((len(lcs), width)), lcs["flux_err"].copy()
-    factor[:, : lcs.covariance_factor.shape[1]] = lcs.covariance_factor
-    rejected: dict[str, int] = {}
+def add_dense(
+    lcs: LightCurves, dense: Mapping[str, np.ndarray], *, rank: int | None = None
+) -> LightCurves:
+    """`LightCurves.with_covariance` of dense matrices, whole or of a low rank."""
+    rows_of = _rows_of(lcs, dense)
+    own: dict[str, np.ndarray] = {}
+    errors: dict[str, float] = {}
     for sn, cov in dense.items():
-        rows = rows_of[sn]
-        if np.shape(cov) != (len(rows), len(rows)):
-            raise InputError(
-                f"{sn}: covariance must be {(len(rows), len(rows))} like its epochs, got "
-                f"{np.shape(cov)}; cut both with the same mask"
-            )
+        cov = np.asarray(cov, dtype=float)
         try:
-            own = factor_of(np.asarray(cov, dtype=float))
+            own[sn], errors[sn] = low_rank_factor(cov, len(cov) if rank is None else rank)
         except InputError as error:
             _log.warning("%s: %s", sn, error)
-            rejected[sn] = len(rows)
-            continue
-        factor[rows] = 0.0
-        factor[rows, : len(rows)] = own
-        flux_err[rows] = np.sqrt(np.diagonal(cov))
+    before = lcs.covariance_factor
+    width = max([1, before.shape[1], *(columns.shape[1] for columns in own.values())])
+    factor, flux_err = np.zeros((len(lcs), width)), lcs["flux_err"].copy()
+    factor[:, : before.shape[1]] = before
+    for sn, columns in own.items():
+        factor[rows_of[sn]] = 0.0
+        factor[rows_of[sn], : columns.shape[1]] = columns
+        flux_err[rows_of[sn]] = np.sqrt(np.diagonal(dense[sn]))
     out = lcs._with_column("cov_factor", factor)._with_column("flux_err", flux_err)
-    if not rejected:
-        return out
+    if rank is not None and errors:
+        out = _with_rank(out, rank, errors)
+    return _without(out, {sn: len(rows_of[sn]) for sn in dense if sn not in own})
+
+
+def _rows_of(lcs: LightCurves, dense: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Rows of each supernova; its covariance must have as many."""
+    owner = lcs["sn"]
+    rows_of = {sn: np.flatnonzero(owner == sn) for sn in dense}
+    for sn, cov in dense.items():
+        n = len(rows_of[sn])
+        if not n:
+            raise InputError(f"covariance of {sn}, which has no epochs here")
+        if np.shape(cov) != (n, n):
+            raise InputError(
+                f"{sn}: covariance must be {(n, n)} like its epochs, got {np.shape(cov)}; cut both "
+                "with the same mask"
+            )
+    return rows_of
+
+
+def _with_rank(lcs: LightCurves, rank: int, errors: Mapping[str, float]) -> LightCurves:
+    """State how good the covariances of a low rank are."""
+    worst = max(errors, key=lambda sn: errors[sn])
+    _log.info(
+        "covariances of %d supernovae by diagonal and %d columns: the variance of any combination "
+        "of fluxes is right to %.2g (median), %.2g (worst, %s)",
+        *(len(errors), rank, np.median(list(errors.values())), errors[worst], worst),
+    )
+    said = {"rank": rank, "error": errors[worst], "error_of": dict(errors)}
+    return replace(lcs, meta=lcs.meta.with_provenance(covariance_rank=said))
+
+
+def _without(lcs: LightCurves, singular: Mapping[str, int]) -> LightCurves:
+    """Reject the epochs of supernovae whose covariance cannot be used."""
+    if not singular:
+        return lcs
     lost = pa.table(
         {
-            "sn": pa.array(list(rejected), pa.string()),
-            "reason": pa.array(["cov_singular"] * len(rejected), pa.string()),
-            "count": pa.array(list(rejected.values()), pa.int64()),
+            "sn": pa.array(list(singular), pa.string()),
+            "reason": pa.array(["cov_singular"] * len(singular), pa.string()),
+            "count": pa.array(list(singular.values()), pa.int64()),
         }
     )
-    out = out.select(~np.isin(owner.astype(str), list(rejected)))
+    out = lcs.select(~np.isin(lcs["sn"].astype(str), list(singular)))
     return replace(out, rejected=pa.concat_tables([out.rejected, lost]))
-
-
-def _passband_table(passbands: Mapping[str, Passband]) -> pa.Table:
-    if not passbands:
-        return table_from_columns({"band": np.array([], str), "wave": [], "transmission": []})
-    return table_from_columns(
-        {
-            "band": np.concatenate([np.full(len(p.wave), name) for name, p in passbands.items()]),
-            "wave": np.concatenate([p.wave for p in passbands.values()]),
-            "transmission": np.concatenate([p.transmission for p in passbands.values()]),
-            "source": np.concatenate([np.full(len(p.wave), p.source) for p in passbands.values()]),
-        }
-    )
-
-
-def _passbands_from(table: pa.Table) -> dict[str, Passband]:
-    passbands = {}
-    for name in pc.unique(table["band"]).to_pylist():
-        rows = table.filter(pc.equal(table["band"], name))
-        passbands[name] = Passband(
-            name=name,
-            wave=rows["wave"].to_numpy(),
-            transmission=rows["transmission"].to_numpy(),
-            source=rows["source"][0].as_py(),
-        )
-    return passbands

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Origin = Literal["simulated", "published", "real"]
-_KEY = b"chandelle"
+META_KEY = b"chandelle"
+"""Under which the meta of a product stands in its Parquet file."""
+ROW_GROUP = 2**17
+"""Rows of a row group at most: what a reader of one part of a file must take."""
 _PREVIEW = 5
 _P = TypeVar("_P", bound="Product")
 
@@ -186,18 +189,22 @@ def expect_product(value: Any, *kinds: type[Product], caller: str) -> None:
 
 def write_table(product: Product, path: str | Path) -> None:
     """Write a product's table as Parquet, whole or not at all, with its meta inside."""
-    header = {
-        "product": product.schema.name,
-        "version": product.schema.version,
-        "origin": product.meta.origin,
-        "blinding": product.meta.blinding,
-        "provenance": {"versions": versions(), **product.meta.provenance},
-    }
-    table = product.table.replace_schema_metadata(
-        {_KEY: json.dumps(header, allow_nan=False, default=_plain)}
-    )
+    text = meta_text(product.schema, product.meta)
+    table = product.table.replace_schema_metadata({META_KEY: text})
     with atomic_file(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+        pq.write_table(table, temporary, compression="zstd", row_group_size=ROW_GROUP)
+
+
+def meta_text(schema: Schema, meta: Meta) -> str:
+    """Write what a file says of itself, with the versions of what made it, as JSON."""
+    header = {
+        "product": schema.name,
+        "version": schema.version,
+        "origin": meta.origin,
+        "blinding": meta.blinding,
+        "provenance": {"versions": versions(), **meta.provenance},
+    }
+    return json.dumps(header, allow_nan=False, default=_plain)
 
 
 def _plain(value: Any) -> Any:
@@ -215,16 +222,31 @@ def read_table(path: str | Path, schema: Schema) -> tuple[pa.Table, Meta]:
     InputError
         If the file is absent, not Parquet, another product, or of a newer version.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: expected a {schema.name} file (Parquet), found none")
+    meta = read_meta(path, schema)
     try:
         table = pq.read_table(path)
     except pa.ArrowInvalid as error:
         raise InputError(f"{path}: expected Parquet, {error}") from error
-    raw = (table.schema.metadata or {}).get(_KEY)
+    return table.replace_schema_metadata(None), meta
+
+
+def read_meta(path: str | Path, schema: Schema) -> Meta:
+    """Read the meta of a Parquet file alone.
+
+    Raises
+    ------
+    InputError
+        As `read_table`.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: expected a {schema.name} file (Parquet), found none")
+    try:
+        raw = (pq.read_metadata(path).metadata or {}).get(META_KEY)
+    except pa.ArrowInvalid as error:
+        raise InputError(f"{path}: expected Parquet, {error}") from error
     if raw is None:
-        return table, Meta()
+        return Meta()
     header = json.loads(raw)
     if header["product"] != schema.name:
         raise InputError(f"{path}: expected {schema.name}, found {header['product']}")
@@ -233,10 +255,9 @@ def read_table(path: str | Path, schema: Schema) -> tuple[pa.Table, Meta]:
             f"{path}: {schema.name} version {header['version']}, this chandelle reads up to "
             f"{schema.version}; update chandelle"
         )
-    meta = Meta(
+    return Meta(
         origin=header["origin"], blinding=header["blinding"], provenance=header["provenance"]
     )
-    return table.replace_schema_metadata(None), meta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)

@@ -1,13 +1,21 @@
 """SALT fits: one row a target, good or not."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
 
 from chandelle.core.errors import InputError
+from chandelle.products.derivatives import (
+    NAMES_OF,
+    derivative_array,
+    joint_names,
+    names_in,
+    spread_derivatives,
+)
 from chandelle.products.product import OneTable
 from chandelle.products.schema import Column, Schema
 
@@ -50,6 +58,7 @@ class SaltFits(OneTable):
             Column(name="cov_mb_c", unit="mag"),
             Column(name="chi2"),
             Column(name="ndof", type="int64"),
+            Column(name="n_used", type="int64", about="epochs in the fit"),
             Column(name="status", type="string", about="ok, or a reason code", required=True),
             Column(name="flags", type="int64", about="bits of chandelle.core.flags"),
             Column(name="survey", type="string"),
@@ -76,9 +85,69 @@ class SaltFits(OneTable):
             out[:, i, j] = out[:, j, i] = self[f"cov_{name}"]
         return out
 
+    def derivative(
+        self,
+        by: Literal["zp", "lambda", "mode"],
+        *,
+        band: str | None = None,
+        mode: str | None = None,
+    ) -> np.ndarray:
+        """How t0, x0, x1, c move with calibration, as `fit_salt` with ``derivatives=True`` found.
+
+        Parameters
+        ----------
+        by : {"zp", "lambda", "mode"}
+            Zero point of a band [mag], shift of a passband to the red [angstrom], or calibration
+            mode of the light curves [of unit prior].
+        band, mode : str, optional
+            The one that is wanted; all of them unless given, in the order of the provenance's
+            ``derivative_bands`` or ``modes``.
+
+        Returns
+        -------
+        array, shape (sn, 4) or (sn, band or mode, 4)
+            0 for a band that a supernova has no epochs in, NaN where it has no answer.
+
+        Raises
+        ------
+        InputError
+            If the fits have no derivatives, or not that band or mode.
+
+        Examples
+        --------
+        >>> from chandelle.products.product import Meta
+        >>> table = {name: [1.0] for name in ("z", "t0", "x0", "x1", "c")}
+        >>> slopes = np.array([[0.1, 0.2, 0.3, 0.4, 0.0, 0.0, 0.0, -0.5]])
+        >>> meta = Meta(provenance={"derivative_bands": ["ztfg", "ztfr"]})
+        >>> fits = SaltFits.from_columns(
+        ...     {"sn": ["a"], "status": ["ok"], "dtheta_dzp": slopes, **table}, meta=meta
+        ... )
+        >>> fits.derivative("zp", band="ztfr")
+        array([[ 0. ,  0. ,  0. , -0.5]])
+        >>> fits.derivative("zp").shape
+        (1, 2, 4)
+        """
+        column = f"dtheta_d{by}"
+        if column not in NAMES_OF:
+            raise InputError(f"derivatives are by zp, lambda or mode, got {by!r}")
+        wanted, other = (mode, band) if by == "mode" else (band, mode)
+        what = "mode" if by == "mode" else "band"
+        if other is not None:
+            raise InputError(f"a derivative by {by} is chosen by {what}=")
+        names = names_in(self.meta)[NAMES_OF[column]]
+        whole = derivative_array(self.table, column, names)
+        if wanted is None:
+            return whole
+        if wanted not in names:
+            raise InputError(f"no derivative by {what} {wanted!r}; there are {', '.join(names)}")
+        return whole[:, names.index(wanted)]
+
     @classmethod
     def concat(cls, parts: Sequence["SaltFits"]) -> "SaltFits":
         """Join fits of one origin, those of several surveys for one.
+
+        Derivatives become those by the bands and modes of all: 0 where a part has none of the band,
+        NaN where a part has no derivatives at all.
 
         Raises
         ------
@@ -94,8 +163,18 @@ class SaltFits(OneTable):
                 "fits to join must have one origin, blinding and model, got "
                 f"{sorted(facts, key=str) or 'none'}; join what was made alike"
             )
-        tables = [part.table for part in parts]
-        return cls(table=pa.concat_tables(tables, promote_options="default"), meta=parts[0].meta)
+        names = joint_names([part.meta for part in parts])
+        columns = [c for c in NAMES_OF if any(c in part.table.column_names for part in parts)]
+        tables = [
+            spread_derivatives(part.table, own=names_in(part.meta), names=names, columns=columns)
+            for part in parts
+        ]
+        table = pa.concat_tables(tables, promote_options="default")
+        known = {key: list(value) for key, value in names.items() if value}
+        meta = parts[0].meta.with_provenance(**known)
+        if "status" in meta.provenance:
+            meta = meta.with_provenance(status=dict(Counter(table["status"].to_pylist())))
+        return cls(table=table, meta=meta)
 
     def to_pandas(self) -> "pd.DataFrame":
         """Return the table indexed by target."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from chandelle.core.flags import Flag
 from chandelle.core.units import AB_JY
 from chandelle.lightcurve.residuals import phase_window
+from chandelle.products.passband import filter_of
 from chandelle.report.curves import CURVE_GRID
 from chandelle.report.lightcurve_sheet import Sheet
 from chandelle.report.style import GRID, INK, MUTED, Mark
@@ -294,10 +295,10 @@ def legend_of(ax: Axes, sheet: Sheet, i: int, *, scale: Scale) -> None:
     here = slice(packed.first_epoch[i], packed.first_epoch[i + 1])
     seen = {packed.bands[k] for k in np.unique(packed.band[here])}
     look = {"ls": "none", "ms": 5}
+    of_filter = {filter_of(name): mark for name, mark in sheet.marks.items() if name in seen}
     entries = [
         Line2D([], [], marker=mark.matplotlib, color=mark.color, label=name, **look)
-        for name, mark in sheet.marks.items()
-        if name in seen
+        for name, mark in of_filter.items()
     ]
     if not sheet.in_fit[here].all():
         entries.append(

@@ -8,6 +8,7 @@ import numpy as np
 from bokeh.models import BasicTickFormatter, ColumnDataSource, CustomJS, Range1d, Span
 from bokeh.plotting import figure
 
+from chandelle.products.passband import filter_of
 from chandelle.products.saltfits import SaltFits
 from chandelle.report.curves import CURVE_GRID, Packed
 from chandelle.report.interactive import DiagramFigures, nearest_hover, styled_figure
@@ -72,7 +73,7 @@ def panel_figures(
             "flux": flux,
             "pull": pull,
             "diagram": None if diagram is None else diagram.source,
-            "bands": list(packed.bands),
+            "bands": [filter_of(band) for band in packed.bands],
             "band_colors": [marks[band].color for band in packed.bands],
             "band_markers": [marks[band].bokeh for band in packed.bands],
             "band_rank": [list(marks).index(band) for band in packed.bands],

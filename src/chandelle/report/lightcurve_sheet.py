@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from chandelle.core.flags import in_words
 from chandelle.instrument.passbands import mean_waves
-from chandelle.lightcurve.fitting.prepare import N_PARAMS
 from chandelle.lightcurve.residuals import is_in_fit
 from chandelle.products.lightcurves import LightCurves
 from chandelle.products.saltfits import SaltFits
@@ -124,8 +123,9 @@ def facts_of(sheet: Sheet, i: int) -> list[str]:
     if not fits.is_ok[row]:
         return [head, "no parameters", flags]
     here = slice(sheet.packed.first_epoch[i], sheet.packed.first_epoch[i + 1])
-    left_out = int(sheet.in_fit[here].sum()) - int(fits["ndof"][row]) - N_PARAMS
-    if left_out > 0 and "fit" in fits.meta.provenance:
+    n_used = int(fits["n_used"][row])
+    left_out = int(sheet.in_fit[here].sum()) - n_used
+    if left_out > 0 and n_used > 0:
         head += f", {left_out} epochs of its range left out"
     x1 = f"x1 = {fits['x1'][row]:.2f} ± {fits['x1_err'][row]:.2f}"
     c = f"c = {fits['c'][row]:.3f} ± {fits['c_err'][row]:.3f}"

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 
+from chandelle.products.passband import filter_of
+
 INK = "#22272e"
 """Text, axes and the best-fit curve."""
 GRID = "#d9dee4"
@@ -116,6 +118,8 @@ def marks_for(
 def band_marks(mean_waves: Mapping[str, float]) -> dict[str, Mark]:
     """Give each band a color after its wavelength; bands of one color differ in their markers.
 
+    Passbands of one filter at several positions look the same, like the first of them.
+
     Parameters
     ----------
     mean_waves : mapping of str to float, angstrom
@@ -126,15 +130,21 @@ def band_marks(mean_waves: Mapping[str, float]) -> dict[str, Mark]:
     dict of str to Mark
         From blue to red.
     """
-    marks, used = {}, dict.fromkeys((color for _, color in _BAND_COLORS), 0)
+    marks: dict[str, Mark] = {}
+    of_filter: dict[str, Mark] = {}
+    used = dict.fromkeys((color for _, color in _BAND_COLORS), 0)
     for band in sorted(mean_waves, key=lambda name: (np.nan_to_num(mean_waves[name]), name)):
+        own = filter_of(band)
+        if own in of_filter:
+            marks[band] = of_filter[own]
+            continue
         wave = mean_waves[band]
         known = np.isfinite(wave)
         color = next(c for edge, c in _BAND_COLORS if wave < edge) if known else MUTED
         count = used.get(color, 0)
         used[color] = count + 1
         bokeh, matplotlib = _MARKERS[count % len(_MARKERS)]
-        marks[band] = Mark(color=color, bokeh=bokeh, matplotlib=matplotlib)
+        marks[band] = of_filter[own] = Mark(color=color, bokeh=bokeh, matplotlib=matplotlib)
     return marks
 
 

@@ -43,7 +43,7 @@ def calls(at_the_ends, share_errors, salt3, pose) -> dict[str, tuple[Any, tuple]
     errors = eqx.filter_eval_shape(
         kernels.make_errors, salt3, bands.curve, bands.lengths, passband, epochs.z
     )
-    steps = jax.ShapeDtypeStruct((), jnp.int64)
+    steps, phase = (jax.ShapeDtypeStruct((), dtype) for dtype in (jnp.int64, jnp.float64))
 
     def params(n: int) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct((len(batch.target), n), jnp.float64)
@@ -60,7 +60,8 @@ def calls(at_the_ends, share_errors, salt3, pose) -> dict[str, tuple[Any, tuple]
             kernels.make_errors,
             (salt3, bands.curve, bands.lengths, passband, epochs.z),
         ),
-        "scan_starts": (kernels.scan_starts, (salt3, tables, epochs)),
+        "scan_starts": (kernels.scan_starts, (salt3, tables, epochs, (phase, phase))),
+        "start_costs": (kernels.start_costs, (salt3, tables, epochs, params(4))),
         "descend": (kernels.descend, (salt3, tables, None, epochs, params(4), steps)),
         "descend with model": (kernels.descend, (salt3, tables, errors, epochs, params(4), steps)),
         "batch_fluxes": (kernels.batch_fluxes, (salt3, tables, epochs, params(4))),
@@ -77,6 +78,7 @@ KERNELS = (
     "make_tables behind host dust",
     "make_errors",
     "scan_starts",
+    "start_costs",
     "descend",
     "descend with model",
     "batch_fluxes",

@@ -1,111 +1,89 @@
-"""First guesses: the same in both engines, and near the deepest minimum in t0."""
+"""Which minimum in t0 a fit ends in, and which epochs it takes, when epochs come and go."""
 
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
 
-from chandelle.core.compiled import compiled_entry
+import chandelle as ch
+from chandelle.core.flags import Flag
 from chandelle.core.units import ZP_NJY
-from chandelle.lightcurve.fitting import kernels
-from chandelle.lightcurve.fitting.batch import make_batches
-from chandelle.lightcurve.fitting.compiled.arrays import work_space
-from chandelle.lightcurve.fitting.compiled.driver import (
-    band_arrays,
-    epoch_arrays,
-    model_arrays,
-    target_arrays,
-)
-from chandelle.lightcurve.fitting.compiled.starts import find_starts, signal_center
-from chandelle.lightcurve.fitting.compiled.tables import find_bands, make_tables
-from chandelle.lightcurve.fitting.guess import signal_center as jax_center
-from chandelle.lightcurve.fitting.lanes import batch_epochs, batch_light
-from chandelle.lightcurve.ingest import read_lightcurves
-from chandelle.lightcurve.stage import fit_salt
+from chandelle.lightcurve.fitting.guess import LATE_ERROR, MODEL_ERROR, epoch_cost
+
+T0 = 59000.0
+ENGINES = ("cpu", "jax")
 
 
-@compiled_entry
-def starts_of(model, bands, epochs, targets, k, space):
-    """Starts of supernova k, left in ``space.starts``: how many, and the center of the grid."""
-    first, z = epochs.first[k], targets.z[k]
-    n = epochs.first[k + 1] - first
-    n_band = find_bands(epochs, first, n, space)
-    make_tables(model, bands, n_band, z, targets.mwebv[k], 0.4, 1e-10, space)
-    low, high = targets.low[k, 0], targets.high[k, 0]
-    count = find_starts(model, epochs, first, n, n_band, z, low, high, space)
-    return count, signal_center(epochs, first, n, z)
+def light_curve(model, *, phases, snr, x1=0.3, c=0.05, z=0.03, tail=0.02, sn="bright"):
+    """Epochs in g and r without noise; after day 50 a straight decline [mag/day]."""
+    model.set(z=z, t0=T0, x0=3e-3, x1=x1, c=c, mwebv=0.0)
+    mjd = T0 + (1 + z) * np.asarray(phases)
+    latest = np.minimum(mjd, T0 + (1 + z) * 49.9)
+    fade = 10 ** (-0.4 * tail * (mjd - latest) / (1 + z))
+    parts = []
+    for band in ("ztfg", "ztfr"):
+        flux = model.bandflux(band, latest, zp=ZP_NJY, zpsys="ab") * fade
+        error = np.hypot(flux / snr, flux.max() / 300)
+        parts.append(
+            pd.DataFrame({"sn": sn, "mjd": mjd, "band": band, "flux": flux, "flux_err": error})
+        )
+    epochs = pd.concat(parts).assign(zp=ZP_NJY, zpsys="ab")
+    return ch.read_lightcurves(epochs, targets=pd.DataFrame({"sn": [sn], "z": [z], "mwebv": [0.0]}))
 
 
-def whole_ivar(ivar, factor):
-    """Inverse of the diagonal and shared variance together."""
-    total = 1.0 / jnp.where(ivar > 0, ivar, 1.0) + jnp.sum(factor**2, axis=-1)
-    return jnp.where(ivar > 0, 1.0 / total, 0.0)
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("phase_range", [(-15.0, 45.0), (-20.0, 50.0), None])
+def test_bright_late_epochs_do_not_move_the_maximum(salt3_in_sncosmo, phase_range, engine):
+    # As 2007sr and 2001da, which ended 7 days late: the later the maximum, the more late epochs
+    # fall within the phases and are explained, however badly.
+    lcs = light_curve(salt3_in_sncosmo, phases=[8, 10, 13, 17, 22, 28, 35, 52, 56, 60, 65], snr=60)
+    fits = ch.fit_salt(lcs, phase_range=phase_range, engine=engine)
+    limit = 3.0 if phase_range is None else 0.1
+    assert abs(fits["t0"][0] - T0) < limit
+    assert not fits["flags"][0] & Flag.TWO_MINIMA
 
 
-@pytest.mark.parametrize("kind", ["plain", "factor"])
-def test_starts_are_equal(at_the_ends, share_errors, salt3, pose, kind: str) -> None:
-    lcs, _ = at_the_ends
-    problem = pose(share_errors(lcs) if kind == "factor" else lcs, salt3)
-    model, epochs = model_arrays(problem.model), epoch_arrays(problem)
-    bands = band_arrays(problem.bands, dust="f99", r_v=3.1)
-    space = work_space(
-        n_wave=len(model.wave),
-        n_phase=len(model.phase),
-        n_sample=bands.wave.shape[1],
-        n_epoch=int(np.diff(epochs.first).max()),
-        n_band=len(problem.bands.passbands),
-        n_factor=epochs.factor.shape[1],
-    )
-    batch = next(make_batches(problem.epochs))
-    own = batch_epochs(problem, batch)
-    tables = kernels.make_tables(problem.model, batch_light(problem, batch))
-    found, is_start = (np.asarray(a) for a in kernels.scan_starts(problem.model, tables, own))
-    counts = []
-    for k in range(len(problem)):
-        count, center = starts_of(model, bands, epochs, target_arrays(problem), k, space)
-        counts.append(count)
-        ivar = whole_ivar(own.ivar[k], own.factor[k])
-        assert center == jax_center(own.mjd[k], own.flux[k], ivar, z=own.z[k])
-        assert count == is_start[k].sum()
-        np.testing.assert_allclose(space.starts[:count], found[k][:count], rtol=1e-9, atol=1e-12)
-    assert max(counts) > 1, "a sample with one start each would not see their order"
+@pytest.mark.parametrize("engine", ENGINES)
+def test_left_out_epochs_are_flagged(salt3_in_sncosmo, engine):
+    lcs = light_curve(salt3_in_sncosmo, phases=np.arange(-10, 40, 4.0), snr=40)
+    fits = ch.fit_salt(lcs, engine=engine)
+    assert not fits["flags"][0] & Flag.EPOCHS_HELD_OUT
 
 
-def draw_red(salt3, n: int, *, bands, z, first_phase: float, size: int, error: float, seed: int):
-    """Red supernovae with precise epochs, whose colors are far from zero."""
-    rng = np.random.default_rng(seed)
-    epochs, targets = [], []
-    for k in range(n):
-        theta = {"z": rng.uniform(*z), "t0": 59000.0, "x0": 1e-4}
-        theta |= {"x1": rng.normal(), "c": rng.uniform(0.2, 0.7)}
-        mjd = theta["t0"] + (1 + theta["z"]) * np.sort(rng.uniform(first_phase, 40.0, size))
-        band = np.resize(bands, size)
-        flux = np.asarray(salt3.bandflux(band.tolist(), mjd, zp=ZP_NJY, **theta))
-        peak = pd.Series(np.abs(flux)).groupby(band).transform("max").to_numpy()
-        sigma = np.hypot(error * peak, 0.01 * flux)
-        values = {"mjd": mjd, "band": band, "flux": flux + sigma * rng.normal(size=size)}
-        epochs.append(pd.DataFrame({**values, "sn": f"sn{k}", "flux_err": sigma, "zp": ZP_NJY}))
-        targets.append({"sn": f"sn{k}", "z": theta["z"], "mwebv": 0.0})
-    return read_lightcurves(pd.concat(epochs), targets=pd.DataFrame(targets))
+@pytest.mark.slow
+@pytest.mark.real
+@pytest.mark.parametrize("phase_range", [(-15.0, 45.0), (-20.0, 50.0), None])
+def test_real_supernovae_end_near_the_published_maximum(real_data, tmp_path, phase_range):
+    from real import pantheonplus as release
+
+    model = release.unpack_model(real_data, tmp_path)
+    published = release.read_published(real_data)
+    far = []
+    for survey in release.SURVEYS.values():
+        lcs, rows, _ = release.read_survey(survey, real_data, published)
+        fits = ch.fit_salt(
+            release.with_settings(lcs, survey, rows),
+            model=model,
+            model_cov=True,
+            phase_range=phase_range,
+        )
+        off = np.abs(fits["t0"] - rows["PKMJD"].to_numpy())
+        far += fits["sn"][off > 5].tolist()
+    # PS16cqa has no epoch before its maximum; 040166 has a deeper minimum.
+    assert set(far) <= {"PS16cqa", "040166"}
 
 
-RED = {
-    "seen late by ZTF": ({"bands": ("ztfg", "ztfr"), "z": (0.02, 0.08), "error": 0.03}, 3.0, 20),
-    "distant": (
-        {"bands": ("lsstg", "lsstr", "lssti", "lsstz"), "z": (0.3, 0.7), "error": 0.01},
-        -14.0,
-        48,
-    ),
-}
-
-
-@pytest.mark.parametrize("kind", RED)
-def test_red_supernovae_are_not_taken_for_others(salt3, kind: str) -> None:
-    """Where a scan at color zero alone put 7 and 4 of these 200 into a wrong minimum."""
-    how, first_phase, size = RED[kind]
-    lcs = draw_red(salt3, 200, **how, first_phase=first_phase, size=size, seed=4)
-    found = fit_salt(lcs, phase_range=None).to_pandas()
-    near = fit_salt(lcs, phase_range=None, bounds={"t0": (58985.0, 59015.0)}).to_pandas()
-    assert (near.status == "ok").all()
-    assert (found.status == "ok").all()
-    assert (found.chi2 < near.chi2 + 1e-3).all()
+def test_an_epoch_costs_as_the_equation_says():
+    flux = np.array([100.0, 50.0, 10.0, 0.0])
+    model_flux = np.array([90.0, 0.0, 20.0, 1000.0])
+    is_late = np.array([False, False, True, False])
+    expected = [
+        100 / (4 + MODEL_ERROR**2 * (100**2 + 90**2)),
+        2500 / (4 + MODEL_ERROR**2 * 2500),
+        100 / (4 + LATE_ERROR**2 * (100 + 400)),
+        1e6 / (4 + MODEL_ERROR**2 * 1e6),
+    ]
+    arrays = (jnp.asarray(a) for a in (model_flux, flux, np.full(4, 0.25), is_late))
+    cost = np.asarray(epoch_cost(*arrays))
+    np.testing.assert_allclose(cost, expected, rtol=1e-12)
+    assert cost.max() < 1 / MODEL_ERROR**2

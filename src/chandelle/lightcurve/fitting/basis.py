@@ -9,6 +9,9 @@ from chandelle.physics.dust import DustLaw, extinction
 from chandelle.physics.salt_bands import BandTable, band_table, phase_weights
 from chandelle.physics.salt_grid import SaltSurfaces
 
+LATE_DECLINE = 0.02
+"""Decline after the last phase of the model, for first guesses [mag/day]."""
+
 
 def tables_of(
     surfaces: SaltSurfaces,
@@ -84,3 +87,20 @@ def unit_fluxes(
     factor = jnp.exp(-LN10_OVER_2P5 * table.color_middle * c)
     nodes = factor[:, None, None] * jnp.einsum("j,bjns->bns", powers, table.nodes)
     return jnp.sum(weights.weight[..., None] * nodes[band[:, None], weights.index], axis=1)
+
+
+def declining_fluxes(
+    surfaces: SaltSurfaces,
+    table: BandTable,
+    band: Int[Array, " obs"],
+    phase: Float[Array, " obs"],
+    c: Float[Array, ""],
+) -> Float[Array, "obs 2"]:
+    """`unit_fluxes`, declining after the model by `LATE_DECLINE`."""
+    flux = unit_fluxes(surfaces, table, band, jnp.minimum(phase, surfaces.phase[-1]), c)
+    return flux * _fade(surfaces, phase)[:, None]
+
+
+def _fade(surfaces: SaltSurfaces, phase: Float[Array, " obs"]) -> Float[Array, " obs"]:
+    late = jnp.maximum(phase - surfaces.phase[-1], 0.0)
+    return jnp.exp(-LN10_OVER_2P5 * LATE_DECLINE * late)

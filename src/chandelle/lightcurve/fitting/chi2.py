@@ -2,7 +2,7 @@ r"""chi2 of one supernova at (t0, x0, x1, c), its derivatives by JAX.
 
 Band fluxes are :math:`f_i = x_0 [H_0(p_i, c) + x_1 H_1(p_i, c)]` at rest-frame phase :math:`p_i =
 (t_i - t_0)/(1+z)`. Their covariance is diagonal plus low rank, with the covariance of the data and
-one column a band for the color dispersion of the model.
+one column a filter for the color dispersion of the model.
 
 References
 ----------
@@ -16,13 +16,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from chandelle.lightcurve.fitting.basis import unit_fluxes
+from chandelle.lightcurve.fitting.basis import declining_fluxes, unit_fluxes
 from chandelle.lightcurve.fitting.guess import (
     N_GRID,
     START_COLORS,
     WINDOW_DAYS,
+    X1_SPREAD,
     amplitude_fit,
     best_minima,
+    epoch_cost,
     signal_center,
 )
 from chandelle.lightcurve.fitting.newton import Quadratic, minimize
@@ -241,7 +243,10 @@ class Answer(eqx.Module):
 
 
 def find_starts(
-    surfaces: SaltSurfaces, table: BandTable, epochs: Epochs
+    surfaces: SaltSurfaces,
+    table: BandTable,
+    epochs: Epochs,
+    window: tuple[Float[Array, ""], Float[Array, ""]],
 ) -> tuple[Float[Array, "start 4"], Bool[Array, " start"]]:
     """Find the best local minima in t0 of linear fits at the best of `guess.START_COLORS`.
 
@@ -249,6 +254,8 @@ def find_starts(
     ----------
     surfaces, table, epochs
         Model, band tables and data of one supernova.
+    window : tuple of Array
+        Range of phases; only times count whose window holds enough epochs, if any does.
 
     Returns
     -------
@@ -259,24 +266,39 @@ def find_starts(
     """
     ivar = epochs.total_ivar()
     center = signal_center(epochs.mjd, epochs.flux, ivar, z=epochs.z)
-    window = jnp.linspace(*WINDOW_DAYS, N_GRID)
-    grid = jnp.clip(center + (1.0 + epochs.z) * window, epochs.low[0], epochs.high[0])
+    days = jnp.linspace(*WINDOW_DAYS, N_GRID)
+    grid = jnp.clip(center + (1.0 + epochs.z) * days, epochs.low[0], epochs.high[0])
 
     def try_one(t0: Array, c: Array) -> tuple[Array, Array]:
-        basis = unit_fluxes(surfaces, table, epochs.band, epochs.phase(t0), c)
+        basis = declining_fluxes(surfaces, table, epochs.band, epochs.phase(t0), c)
         return amplitude_fit(basis, epochs.flux, ivar)
 
     colors = jnp.asarray(START_COLORS)
     over_t0 = jax.vmap(try_one, in_axes=(0, None))
     pairs, chi2 = jax.vmap(over_t0, in_axes=(None, 0))(grid, colors)
-    own = jnp.argmin(chi2, axis=0)
-    depth, index = best_minima(jnp.min(chi2, axis=0))
+    own, lowest = jnp.argmin(chi2, axis=0), jnp.min(chi2, axis=0)
+    phase = jax.vmap(epochs.phase)(grid)
+    is_in = (phase > window[0]) & (phase < window[1]) & (ivar > 0)[None, :]
+    has_enough = is_in.sum(axis=1) >= epochs.low.shape[0]
+    depth, index = best_minima(jnp.where(has_enough | ~has_enough.any(), lowest, jnp.inf))
     t0, color = grid[index], own[index]
     x0, x0x1 = pairs[color, index, 0], pairs[color, index, 1]
     x1 = x0x1 / jnp.where(x0 > 0, x0, 1.0)
     starts = jnp.stack([t0, x0, x1, colors[color]], axis=1)
     is_start = jnp.isfinite(depth) & (x0 > 0)
     return jnp.where(is_start[:, None], starts, starts[:1]), is_start
+
+
+def start_cost(
+    params: Float[Array, " 4"], *, surfaces: SaltSurfaces, table: BandTable, epochs: Epochs
+) -> Float[Array, ""]:
+    """Cost over all epochs of the answer that a start led to, the equation of `guess`."""
+    t0, x0, x1, c = params
+    phase = epochs.phase(t0)
+    pair = declining_fluxes(surfaces, table, epochs.band, phase, c)
+    flux = x0 * (pair[:, 0] + x1 * pair[:, 1])
+    cost = epoch_cost(flux, epochs.flux, epochs.total_ivar(), phase > surfaces.phase[-1])
+    return jnp.sum(cost) + (x1 / X1_SPREAD) ** 2
 
 
 def fit_from(

@@ -28,9 +28,7 @@ from chandelle.lightcurve.fitting.problem import FitProblem
 from chandelle.physics.salt import SaltModel
 from chandelle.physics.salt_bands import BandTable
 from chandelle.physics.salt_covariance import BandCurve, BandErrors
-
-POSITION_MARK = "@"
-"""What stands between the name of a passband and the place on the focal plane it is for."""
+from chandelle.products.passband import filter_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -87,7 +85,7 @@ def answer_derivatives(
     AnswerDerivatives
         NaN where the answer is.
     """
-    names = [band.name.split(POSITION_MARK)[0] for band in problem.bands.passbands]
+    names = [filter_of(band.name) for band in problem.bands.passbands]
     groups, group_of = np.unique(names, return_inverse=True)
     n, n_group, n_mode = len(problem), len(groups), modes.shape[1]
     by_band = np.zeros((2, n, n_group, 4))
@@ -196,13 +194,15 @@ def _nudged_bands(
         )
         return errors_of_bands(model, moved, lengths, passband, z)
 
-    value, slope = jax.jvp(errors_at, (jnp.zeros(()),), (jnp.ones(()),))
+    value, slope = eqx.filter_jvp(errors_at, (jnp.zeros(()),), (jnp.ones(()),))
 
     def bands(nudges: Nudges) -> BandErrors:
-        def moved(v: Array, s: Array) -> Array:
+        def moved(s: Array | None, v: Array) -> Array:
+            if s is None:  # numbers of filters
+                return v
             return v + s * jnp.expand_dims(nudges.wave, tuple(range(1, v.ndim)))
 
-        return jax.tree.map(moved, value, slope)
+        return jax.tree.map(moved, slope, value, is_leaf=lambda leaf: leaf is None)
 
     return bands
 

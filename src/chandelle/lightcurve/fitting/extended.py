@@ -38,7 +38,7 @@ from chandelle.lightcurve.fitting.lanes import (
     refit_to_rest,
     write_batch,
 )
-from chandelle.lightcurve.fitting.limits import MAX_STEPS, PHASE_MARGIN
+from chandelle.lightcurve.fitting.limits import MAX_STEPS
 from chandelle.lightcurve.fitting.problem import FitProblem
 from chandelle.lightcurve.fitting.results import FitArrays
 from chandelle.physics.salt import SaltModel
@@ -139,7 +139,7 @@ def _fit_batch(problem: FitProblem, batch: Batch, start: NDArray[np.float64]) ->
             )
         )
 
-    used = in_phase(at(start), start, settings.phase_range, margin=PHASE_MARGIN)
+    used = in_phase(at(start), start, problem.first_range)
     answer = descend(start, used, False)
     n = len(start)
     first = BatchResult(

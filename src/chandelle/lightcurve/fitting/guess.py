@@ -1,4 +1,13 @@
-"""First guess: linear fits on a grid of times and colors, its best local minima in time."""
+r"""First guess: linear fits on a grid of times and colors, its best local minima in time.
+
+Each start fits the epochs of its own window of phases, so that chi2 does not compare them. Over all
+epochs, with flux f, model flux F and error sigma, the cost of a start is
+
+.. math:: \sum_i \frac{(f_i - F_i)^2}{\sigma_i^2 + e_i^2 (f_i^2 + F_i^2)} + \frac{x_1^2}{4}
+
+where F is zero before the phases of the model, and declines by 0.02 mag a day after them. The
+relative error e stands for the model's: 0.05, and 0.1 after its phases.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +22,8 @@ START_COLORS = (-0.1, 0.15, 0.4)
 CROWD_DAYS = 15.0
 SIGNAL_MAX = 30.0
 X1_SPREAD = 2.0
+MODEL_ERROR, LATE_ERROR = 0.05, 0.1
+"""Relative error of the model when starts are compared, within and after its phases."""
 
 
 def signal_center(
@@ -86,3 +97,30 @@ def best_minima(chi2: Float[Array, " grid"]) -> tuple[Float[Array, " start"], Ar
     is_minimum: Bool[Array, " grid"] = (chi2 < left) & (chi2 <= right)
     depth, index = jax.lax.top_k(-jnp.where(is_minimum, chi2, jnp.inf), N_STARTS)
     return -depth, index
+
+
+def epoch_cost(
+    model_flux: Float[Array, " obs"],
+    flux: Float[Array, " obs"],
+    ivar: Float[Array, " obs"],
+    is_late: Bool[Array, " obs"],
+) -> Float[Array, " obs"]:
+    """What each epoch adds to the cost of a start, the sum of the module's equation.
+
+    Parameters
+    ----------
+    model_flux, flux : Array, shape (obs,), nJy
+        Of the start, declining after the phases of the model, and of the data.
+    ivar : Array, shape (obs,)
+        Inverse variance of the data; zero where there is no epoch.
+    is_late : Array, shape (obs,)
+        Whether the epoch comes after the phases of the model.
+
+    Returns
+    -------
+    Array, shape (obs,)
+        Never negative, and bounded.
+    """
+    error = jnp.where(is_late, LATE_ERROR, MODEL_ERROR)
+    floor = error**2 * (flux**2 + model_flux**2)
+    return ivar * (flux - model_flux) ** 2 / (1.0 + ivar * floor)

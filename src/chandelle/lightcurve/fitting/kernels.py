@@ -13,6 +13,7 @@ from chandelle.lightcurve.fitting.chi2 import (
     find_starts,
     fit_from,
     model_flux,
+    start_cost,
     weights_of,
 )
 from chandelle.physics.dust import DustLaw
@@ -106,10 +107,25 @@ def errors_of_bands(
 
 @eqx.filter_jit
 def scan_starts(
-    model: SaltModel, tables: BandTable, epochs: Epochs
+    model: SaltModel,
+    tables: BandTable,
+    epochs: Epochs,
+    window: tuple[Float[Array, ""], Float[Array, ""]],
 ) -> tuple[Float[Array, "lane start 4"], Bool[Array, "lane start"]]:
     """`chi2.find_starts` of every lane."""
-    return jax.vmap(lambda t, e: find_starts(model.surfaces, t, e))(tables, epochs)
+    return jax.vmap(lambda t, e: find_starts(model.surfaces, t, e, window))(tables, epochs)
+
+
+@eqx.filter_jit
+def start_costs(
+    model: SaltModel, tables: BandTable, epochs: Epochs, params: Float[Array, "lane 4"]
+) -> Float[Array, " lane"]:
+    """`chi2.start_cost` of every lane."""
+
+    def one(table: BandTable, epochs: Epochs, params: Array) -> Array:
+        return start_cost(params, surfaces=model.surfaces, table=table, epochs=epochs)
+
+    return jax.vmap(one)(tables, epochs, params)
 
 
 @eqx.filter_jit
@@ -176,7 +192,8 @@ def model_errors(
     relative = jax.vmap(
         lambda band, near, p: relative_variance(model.errors, band, near, p, params[2])
     )(own, phase_weights(model.surfaces, phase), phase)
-    n_band = bands.color_dispersion.shape[0]
-    member = epochs.band[:, None] == jnp.arange(n_band)[None, :]
+    # One column a filter: that of its first band; those of its other bands stay zero.
+    column = jnp.argmax(bands.filter[:, None] == bands.filter[None, :], axis=1)
+    member = column[epochs.band][:, None] == jnp.arange(len(column))[None, :]
     common = jnp.where(member, (own.color_dispersion * flux)[:, None], 0.0)
     return ModelErrors(variance=relative * flux**2, common=common)

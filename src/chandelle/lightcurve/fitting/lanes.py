@@ -17,17 +17,17 @@ from chandelle.lightcurve.fitting.kernels import (
     make_errors,
     make_tables,
     scan_starts,
+    start_costs,
 )
 from chandelle.lightcurve.fitting.limits import (
     AT_REST_SIGMA,
     AT_REST_SIGMA_LATE,
     MAX_ROUNDS,
     MAX_STEPS,
-    PHASE_MARGIN,
     RACE_STEPS,
     SAME_MINIMUM_DAYS,
     SETTLING_ROUND,
-    TWO_MINIMA_CHI2,
+    TWO_MINIMA_COST,
 )
 from chandelle.lightcurve.fitting.problem import C_SERIES, FitProblem
 from chandelle.lightcurve.fitting.results import FitArrays
@@ -48,7 +48,7 @@ class BatchResult:
     answer : Answers
         One a lane.
     has_rival : NDArray, shape (lane,)
-        Whether another minimum in t0 lay within chi2 + 4 before the refits.
+        Whether another minimum in t0 cost as much to within 4 before the refits.
     used : NDArray, shape (lane, obs)
         Epochs in the last fit.
     n_rounds : NDArray, shape (lane,)
@@ -154,7 +154,13 @@ def fit_batch(problem: FitProblem, batch: Batch) -> BatchResult:
     model, settings, bands = problem.model, problem.settings, problem.bands
     tables = make_tables(model, batch_light(problem, batch))
     epochs = batch_epochs(problem, batch)
-    answer, has_rival, used = first_fit(model, tables, epochs, phase_range=settings.phase_range)
+    answer, has_rival, used = first_fit(
+        model,
+        tables,
+        epochs,
+        phase_range=settings.phase_range,
+        first_range=problem.first_range,
+    )
     is_red = np.abs(answer.params[:, 3]) > C_SERIES
     if is_red.any() and problem.terms_wide > problem.terms:
         tables = make_tables(model, batch_light(problem, batch, wide=True))
@@ -201,43 +207,50 @@ def first_fit(
     epochs: Epochs,
     *,
     phase_range: tuple[float, float] | None,
+    first_range: tuple[float, float] | None,
 ) -> tuple[Answers, NDArray[np.bool_], NDArray[np.bool_]]:
     """Fit without model covariance: a short race of the starts, then the winner to the end.
 
-    Starts are compared by how much of the chi2 of an empty model they explain, each over the epochs
-    within `phase_range`, and a margin for its change, of its own time of maximum.
+    Each start is fitted to the epochs within `first_range` of its own time of maximum;
+    `guess.epoch_cost` compares those that keep enough epochs within `phase_range`.
 
     Parameters
     ----------
     model, tables, epochs
         Model, band tables and data of the lanes.
-    phase_range : (float, float), optional
-        Rest-frame days about maximum.
+    phase_range, first_range : (float, float), optional
+        Rest-frame days about maximum, in the end and until the first answer is known.
 
     Returns
     -------
     answer : Answers
         One a lane.
     has_rival : NDArray, shape (lane,)
-        Whether another minimum lies within chi2 + 4.
+        Whether another minimum costs as much to within 4.
     used : NDArray, shape (lane, obs)
         Epochs in the fit.
     """
-    starts, is_start = (np.asarray(a) for a in scan_starts(model, tables, epochs))
-    raced = []
+    low, high = (jnp.asarray(float(end)) for end in phase_range or (-np.inf, np.inf))
+    starts, is_start = (np.asarray(a) for a in scan_starts(model, tables, epochs, (low, high)))
+    raced, costs = [], []
     for k in range(starts.shape[1]):
         if k == 0 or is_start[:, k].any():
-            near = in_phase(epochs, starts[:, k], phase_range, margin=PHASE_MARGIN)
+            near = in_phase(epochs, starts[:, k], first_range)
             own = masked(epochs, near)
-            raced.append(_descend(model, tables, None, own, starts[:, k], RACE_STEPS))
-    params = np.stack([answer.params for answer in raced])
-    is_usable = is_start[:, : len(raced)].T & (params[:, :, 1] > 0)
-    gain = np.where(is_usable, np.stack([a.chi2_empty - a.chi2 for a in raced]), -np.inf)
-    best = params[np.argmax(gain, axis=0), np.arange(params.shape[1])]
-    used = in_phase(epochs, best, phase_range, margin=PHASE_MARGIN)
+            params = _descend(model, tables, None, own, starts[:, k], RACE_STEPS).params
+            n_epoch = in_phase(epochs, params, phase_range).sum(axis=1)
+            is_usable = is_start[:, k] & (params[:, 1] > 0) & (n_epoch >= params.shape[1])
+            cost = np.asarray(start_costs(model, tables, epochs, jnp.asarray(params)))
+            raced.append(params)
+            costs.append(np.where(is_usable, cost, np.inf))
+    params, cost = np.stack(raced), np.stack(costs)
+    lane, winner = np.arange(params.shape[1]), np.argmin(cost, axis=0)
+    best = params[winner, lane]
+    used = in_phase(epochs, best, first_range)
     answer = _descend(model, tables, None, masked(epochs, used), best, MAX_STEPS)
     is_apart = np.abs(params[:, :, 0] - answer.params[None, :, 0]) > SAME_MINIMUM_DAYS
-    is_close = gain > (answer.chi2_empty - answer.chi2)[None] - TWO_MINIMA_CHI2
+    is_apart[winner, lane] = False
+    is_close = cost < cost[winner, lane] + TWO_MINIMA_COST
     has_rival = np.asarray((is_apart & is_close).any(axis=0), dtype=np.bool_)
     return answer, has_rival, used
 
@@ -295,15 +308,13 @@ def in_phase(
     epochs: Epochs,
     params: NDArray[np.float64],
     phase_range: tuple[float, float] | None,
-    *,
-    margin: float = 0.0,
 ) -> NDArray[np.bool_]:
     """Epochs of each lane that lie within a range of phases about an answer."""
     real = np.asarray(epochs.ivar) > 0
     if phase_range is None:
         return real
     phase = (np.asarray(epochs.mjd) - params[:, :1]) / (1 + np.asarray(epochs.z)[:, None])
-    return real & (phase > phase_range[0] - margin) & (phase < phase_range[1] + margin)
+    return real & (phase > phase_range[0]) & (phase < phase_range[1])
 
 
 def masked(epochs: Epochs, used: NDArray[np.bool_]) -> Epochs:

@@ -7,10 +7,11 @@ MAX_STEPS = 100
 RACE_STEPS = 10
 """Evaluations given to each start before the best one goes on alone."""
 PHASE_MARGIN = 4.0
-"""Days by which the range of phases is widened until the first answer is known.
-
-With 5 the default range would reach day 50, where models end and chi2 jumps."""
-SAME_MINIMUM_DAYS = 0.1
-TWO_MINIMA_CHI2 = 4.0
+"""Days by which the range of phases is widened, within the model, until the first answer is known.
+"""
+SAME_MINIMUM_DAYS = 1.0
+"""Answers closer in t0 are one minimum, seen with other epochs at the edge of the window."""
+TWO_MINIMA_COST = 4.0
+"""Difference of `guess.epoch_cost` below which two minima are both told."""
 SETTLING_ROUND = 5
 """From this round on epochs only leave, so that the rounds end."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from chandelle.lightcurve.fitting.bands import BandSet
 from chandelle.lightcurve.fitting.batch import FlatEpochs
 from chandelle.lightcurve.fitting.constraints import Constraints
+from chandelle.lightcurve.fitting.limits import PHASE_MARGIN
 from chandelle.lightcurve.fitting.prepare import Prepared
 from chandelle.physics.dust import DustLaw
 from chandelle.physics.salt import SaltModel
@@ -66,6 +67,16 @@ class FitProblem:
 
     def __len__(self) -> int:
         return len(self.z)
+
+    @property
+    def first_range(self) -> tuple[float, float] | None:
+        """Range of phases until the first answer is known: wider, but not beyond the model."""
+        if self.settings.phase_range is None:
+            return None
+        low, high = self.settings.phase_range
+        start, stop = np.asarray(self.model.surfaces.phase)[[0, -1]]
+        first_low, first_high = max(low - PHASE_MARGIN, start), min(high + PHASE_MARGIN, stop)
+        return min(low, float(first_low)), max(high, float(first_high))
 
     @cached_property
     def terms(self) -> int:

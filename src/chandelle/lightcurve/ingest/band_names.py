@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from chandelle.instrument.passbands import list_passbands, load_passband
 from chandelle.lightcurve.ingest.coded import Coded
 from chandelle.products.passband import Passband
+from chandelle.products.passband_family import PassbandFamily
 
 ALIASES_VERSION = 1
 """Goes up when an alias is added or changes; it is recorded with the light curves."""
@@ -42,8 +43,11 @@ BAND_ALIASES: Mapping[str, str] = _table()
 
 
 def resolve_bands(
-    band: Coded, *, own: Mapping[str, Passband], bands: Mapping[str, str] | None
-) -> tuple[Coded, dict[str, Passband], dict[str, str]]:
+    band: Coded,
+    *,
+    own: Mapping[str, Passband | PassbandFamily],
+    bands: Mapping[str, str] | None,
+) -> tuple[Coded, dict[str, Passband | PassbandFamily], dict[str, str]]:
     """Give each band the name of its passband.
 
     Parameters
@@ -51,7 +55,7 @@ def resolve_bands(
     band : Coded
         Names as the table has them.
     own : mapping
-        Passbands that came with the data; they go before the shipped ones.
+        Passbands, or families of them, that came with the data; they go before the shipped ones.
     bands : mapping, optional
         What the table's names mean; it goes before the aliases.
 
@@ -66,7 +70,7 @@ def resolve_bands(
     """
     names: list[str] = []
     renamed: dict[str, str] = {}
-    passbands: dict[str, Passband] = {}
+    passbands: dict[str, Passband | PassbandFamily] = {}
     shipped = set(list_passbands())
     for value in band.values.tolist():
         name = str((bands or {}).get(value, value))
@@ -80,7 +84,7 @@ def resolve_bands(
     return band.renamed(names), passbands, renamed
 
 
-def is_known(band: Coded, passbands: Mapping[str, Passband]) -> NDArray[np.bool_]:
+def is_known(band: Coded, passbands: Mapping[str, Passband | PassbandFamily]) -> NDArray[np.bool_]:
     """Whether each value of `band` has a passband, shape (value,)."""
     return np.array([value in passbands for value in band.values.tolist()], dtype=bool)
 

@@ -22,6 +22,7 @@ from chandelle.lightcurve.ingest.band_names import (
 from chandelle.lightcurve.ingest.coded import Coded, first_rows
 from chandelle.lightcurve.ingest.fluxes import signs
 from chandelle.lightcurve.ingest.lost import Lost
+from chandelle.lightcurve.ingest.positions import place_epochs, positions_in
 from chandelle.lightcurve.ingest.suspects import Epochs, find_suspects
 from chandelle.lightcurve.ingest.systems import System, ab_offsets, read_systems
 from chandelle.lightcurve.ingest.tables import TEXT_COLUMNS, Rows, take
@@ -33,7 +34,8 @@ from chandelle.lightcurve.ingest.validate import (
     summary,
 )
 from chandelle.products.lightcurves import LightCurves
-from chandelle.products.passband import Passband
+from chandelle.products.passband import Passband, filter_of
+from chandelle.products.passband_family import AXES, PassbandFamily
 from chandelle.products.product import Meta, Origin
 from chandelle.products.targets import Targets
 
@@ -77,7 +79,10 @@ class Policy:
 
 
 def check_epochs(
-    rows: Rows, targets: Targets, passbands: Mapping[str, Passband], policy: Policy
+    rows: Rows,
+    targets: Targets,
+    passbands: Mapping[str, Passband | PassbandFamily],
+    policy: Policy,
 ) -> LightCurves:
     """Check every row, convert the good ones, count the others.
 
@@ -88,7 +93,7 @@ def check_epochs(
     targets : Targets
         All of them; none may be missing.
     passbands : mapping
-        Those that came with the data.
+        Those that came with the data, and families of those that depend on the position.
     policy : Policy
         What the caller says of the data.
 
@@ -108,7 +113,11 @@ def check_epochs(
     columns["band"], known, renamed = resolve_bands(
         columns["band"], own=passbands, bands=policy.bands
     )
-    problems = _add_ab_offset(columns, known, policy, label=rows.label)
+    placed = place_epochs(columns, known, unit=rows.unit, label=rows.label)
+    columns |= {"passband": placed.passband, "position_problem": placed.problem}
+    if not placed.facts:
+        columns = {name: column for name, column in columns.items() if name not in AXES}
+    problems = _add_ab_offset(columns, placed.passbands, policy, label=rows.label)
     reasons = reject(columns, band_known=is_known(columns["band"], known))
     line = f"{rows.label}: {summary(reasons)}{explain_errors(columns)}"
     unknown = columns["band"].take(reasons == REASONS.index("band_unknown"))
@@ -124,6 +133,7 @@ def check_epochs(
         _log.warning("%s: %s", rows.label, words)
     facts = {"source": rows.label, "ingest": line, **rows.facts}
     facts |= {"suspects": said} if said else {}
+    facts |= {"position_dependent": placed.facts} if placed.facts else {}
     if renamed:
         facts["band_names"] = {"aliases_version": ALIASES_VERSION, "renamed": renamed}
     used = set(table["band"].combine_chunks().unique().to_pylist()) if len(table) else set()
@@ -131,7 +141,11 @@ def check_epochs(
         table=table,
         meta=Meta(origin=policy.origin, provenance=facts),
         targets=targets,
-        passbands={name: band for name, band in passbands.items() if name in used},
+        passbands={
+            name: band
+            for name, band in placed.passbands.items()
+            if name in used and (name in passbands or filter_of(name) in placed.facts)
+        },
         rejected=count_rejected(columns["sn"], reasons),
     )
 
@@ -165,7 +179,7 @@ def _add_ab_offset(
     if "zpsys" not in columns:
         return []
     offset, problems = ab_offsets(
-        columns["zpsys"], columns["band"], passbands=known, systems=systems
+        columns["zpsys"], columns["passband"], passbands=known, systems=systems
     )
     columns["ab_offset"] = offset
     return problems
@@ -202,12 +216,13 @@ def _good_epochs(
     out = {
         "sn": epochs.sn.to_arrow(),
         "mjd": pa.array(epochs.mjd),
-        "band": epochs.band.to_arrow(),
+        "band": good["passband"].to_arrow(),
         "flux": pa.array(epochs.flux),
         "flux_err": pa.array(epochs.flux_err),
         "zp": pa.array(np.full(len(rows), ZP_NJY)),
         "flags": pa.array(flags),
         "row": pa.array(rows),
+        **{axis: pa.array(values) for axis, values in positions_in(good).items()},
     }
     if epochs.exposure is not None:
         out["exposure"] = epochs.exposure.to_arrow()

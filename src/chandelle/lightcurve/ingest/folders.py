@@ -11,6 +11,7 @@ import pyarrow as pa
 from chandelle.core.errors import InputError
 from chandelle.lightcurve.ingest.coded import Coded, concatenate
 from chandelle.lightcurve.ingest.epochs import Raw
+from chandelle.lightcurve.ingest.positions import positions_in
 from chandelle.lightcurve.ingest.snana import SUFFIXES, is_snana_text
 from chandelle.lightcurve.ingest.tables import (
     ALIASES,
@@ -122,12 +123,27 @@ def read_tables(
         if len(kinds) > 1:
             said = ", ".join(f"{kind} ({file})" for kind, file in kinds.items())
             raise InputError(f"{label}: times are of different kinds, {said}; bring them to one")
+    unit = _common_units(raws, label=label)
     names = dict.fromkeys(name for raw in raws for name in raw.rows.columns)
     columns = {name: _stacked(raws, name) for name in names}
-    rows = Rows(columns=columns, label=label, facts=raws[0].rows.facts)
+    rows = Rows(columns=columns, label=label, facts=raws[0].rows.facts, unit=unit)
     parts = [targets_of_rows(raw.rows, raw.extra).table for raw in raws]
     targets = Targets(table=pa.concat_tables(parts, promote_options="default"))
     return Raw(rows=rows, targets=targets)
+
+
+def _common_units(raws: Sequence[Raw], *, label: str) -> dict[str, str]:
+    """Units of the positions, which must be the same in all tables that have them."""
+    common: dict[str, str] = {}
+    for raw in raws:
+        for axis in positions_in(raw.rows.columns):
+            said = raw.rows.unit.get(axis, "")
+            if common.setdefault(axis, said) != said:
+                raise InputError(
+                    f"{label}: column {axis} is in {said or 'no unit'} in {raw.rows.label}, in "
+                    f"{common[axis] or 'no unit'} before; bring the files to one unit"
+                )
+    return common
 
 
 def _stacked(raws: Sequence[Raw], name: str) -> Any:

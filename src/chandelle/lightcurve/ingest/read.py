@@ -25,6 +25,7 @@ from chandelle.lightcurve.ingest.target_tables import targets_from, targets_of_r
 from chandelle.lightcurve.ingest.times import TimeScale
 from chandelle.products.lightcurves import LightCurves
 from chandelle.products.passband import Passband
+from chandelle.products.passband_family import PassbandFamily
 from chandelle.products.product import Origin
 from chandelle.products.targets import Targets
 
@@ -40,7 +41,7 @@ def read_lightcurves(
     header_override: str | Path | Sequence[str | Path] = (),
     snana_vpec: VpecSign = "velocity",
     snana_files: WhichFiles = "listed",
-    passbands: Mapping[str, Passband] | None = None,
+    passbands: Mapping[str, Passband | PassbandFamily] | None = None,
     bands: Mapping[str, str] | None = None,
     zpsys: str | Mapping[str, System] | None = None,
     time_scale: TimeScale | None = None,
@@ -74,7 +75,12 @@ def read_lightcurves(
         Sign of VPEC in SNANA headers: the velocity, positive when receding (today), or what is to
         be added (files of 2018 and before, Foundation DR1 for one).
     passbands : mapping, optional
-        Passbands by name, beside those the package ships.
+        Passbands by name, beside those the package ships. A `PassbandFamily` (of
+        `read_passband_family`) is one that depends on the position: the table then has columns
+        `radius`, or `x_fp` and `y_fp`, and `sensor`, as the family asks, in its unit. Each epoch
+        gets the member nearest to it, ``"megacam_g@12.5"``, in the column band, while a fit and
+        its derivatives know all members as one filter. An epoch whose position is missing, or
+        more than a thousandth of the range outside of the table, is rejected.
     bands : mapping, optional
         What the table's names of bands mean, ``{"g": "ztfg"}``; unambiguous ones are known.
     zpsys : str or mapping, optional
@@ -113,7 +119,7 @@ def read_lightcurves(
     >>> len(lcs), lcs.rejected.to_pylist()
     (1, [{'sn': 'a', 'reason': 'flux_nan', 'count': 1}])
     """
-    if isinstance(source, LightCurves) or _is_product_folder(source):
+    if isinstance(source, LightCurves) or is_product_folder(source):
         return _ready(source, targets=targets, passbands=passbands, origin=origin)
     how = {"kcor": kcor, "vpec": snana_vpec, "files": snana_files}
     raw = read_release(source, targets=targets, kcor=kcor, vpec=snana_vpec, bands=bands)
@@ -170,19 +176,30 @@ def _read_list(paths: list[Path], *, snana: Mapping[str, Any], scale: TimeScale 
     return raw_snana_texts(paths, label=label, **snana)
 
 
-def _is_product_folder(source: Any) -> bool:
+def is_product_folder(source: Any) -> bool:
+    """Tell whether it is the path of a folder that `LightCurves.write` wrote."""
     return isinstance(source, str | Path) and (Path(source) / "epochs.parquet").is_file()
 
 
 def _ready(
-    source: Any, *, targets: Any, passbands: Mapping[str, Passband] | None, origin: Origin | None
+    source: Any,
+    *,
+    targets: Any,
+    passbands: Mapping[str, Passband | PassbandFamily] | None,
+    origin: Origin | None,
 ) -> LightCurves:
     """Take light curves that were checked before."""
+    plain = {n: p for n, p in (passbands or {}).items() if isinstance(p, Passband)}
+    if len(plain) < len(passbands or {}):
+        raise InputError(
+            "these light curves were read before, with one passband a row; give a PassbandFamily "
+            "when the table of epochs is read"
+        )
     lcs = source if isinstance(source, LightCurves) else LightCurves.read(source)
     if targets is not None:
         lcs = replace(lcs, targets=targets_from(targets))
-    if passbands:
-        lcs = replace(lcs, passbands={**lcs.passbands, **passbands})
+    if plain:
+        lcs = replace(lcs, passbands={**lcs.passbands, **plain})
     if origin is not None:
         lcs = replace(lcs, meta=replace(lcs.meta, origin=origin))
     return lcs

@@ -10,7 +10,7 @@ from chandelle.core.errors import InputError
 from chandelle.instrument.reference import ReferenceSpectrum, read_reference_spectrum
 from chandelle.lightcurve.ingest.coded import Coded
 from chandelle.physics.photometry import ab_bandflux, zero_magnitude_flux
-from chandelle.products.passband import Passband
+from chandelle.products.passband import Passband, filter_of
 
 Standard = str | Path | ReferenceSpectrum
 Composite = Mapping[str, tuple[Standard, float]]
@@ -97,9 +97,10 @@ def ab_offset(passband: Passband, name: str, systems: Mapping[str, System]) -> f
         )
     offset = 0.0
     if isinstance(system, Mapping):
-        if passband.name not in system:
-            raise InputError(f"zpsys {name!r} is not defined in band {passband.name}")
-        system, offset = system[passband.name]
+        band = filter_of(passband.name)
+        if band not in system:
+            raise InputError(f"zpsys {name!r} is not defined in band {band}")
+        system, offset = system[band]
         system = systems.get(system, system) if isinstance(system, str) else system
     if isinstance(system, Mapping | Path):
         raise InputError(f"zpsys {name!r}: a composite is made of spectra, 'ab' or 'vega'")

@@ -16,6 +16,7 @@ from chandelle.core.errors import InputError
 from chandelle.lightcurve.ingest.coded import Coded, encode
 from chandelle.lightcurve.ingest.fluxes import fluxes_of
 from chandelle.lightcurve.ingest.plain import plain as plain
+from chandelle.lightcurve.ingest.positions import POSITION_ALIASES, position_columns
 from chandelle.lightcurve.ingest.times import TimeScale, read_times
 
 _log = logging.getLogger(__name__)
@@ -63,13 +64,15 @@ class Rows:
     """Epochs as they were read: columns of one length, with what the table said of its target.
 
     Text columns may be `Coded` or plain arrays, numbers are float64; `facts` goes into the
-    provenance of the product (the scale of the times for one).
+    provenance of the product (the scale of the times for one), `unit` has those that columns of
+    positions state.
     """
 
     columns: dict[str, Any]
     meta: dict[str, Any] = field(default_factory=dict)
     label: str = "table"
     facts: dict[str, Any] = field(default_factory=dict)
+    unit: dict[str, str] = field(default_factory=dict)
 
     def coded(self, name: str) -> Coded:
         """Return a column of text, encoded."""
@@ -214,8 +217,9 @@ def rows_of(
     )
     columns["mjd"] = times.mjd
     columns |= fluxes_of(table, found, label=label, has_mag=has_mag)
+    places, unit = position_columns(table, find_columns(names, POSITION_ALIASES), label=label)
     facts = {"time_scale": times.scale, "time_place": times.place}
-    return Rows(columns=columns, meta=meta, label=label, facts=facts)
+    return Rows(columns=columns | places, meta=meta, label=label, facts=facts, unit=unit)
 
 
 def _flatten_index(frame: pd.DataFrame) -> pd.DataFrame:

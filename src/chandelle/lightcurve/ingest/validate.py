@@ -9,6 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from chandelle.lightcurve.ingest.coded import Coded
+from chandelle.lightcurve.ingest.positions import MISSING, OUTSIDE
 
 REASONS = (
     "name_missing",
@@ -18,6 +19,8 @@ REASONS = (
     "err_nonfinite",
     "err_not_positive",
     "band_unknown",
+    "position_missing",
+    "position_outside",
     "zpsys_unsupported",
     "zp_nan",
     "ignore_list",
@@ -34,8 +37,8 @@ def reject(columns: Mapping[str, Any], *, band_known: NDArray[np.bool_]) -> NDAr
     Parameters
     ----------
     columns : mapping of Coded and arrays, shape (obs,)
-        sn, mjd, band, flux, flux_err, zp, and where given `ab_offset` [mag] and `ignored`
-        (Boolean).
+        sn, mjd, band, flux, flux_err, zp, `position_problem` (`positions.MISSING`, `OUTSIDE` or
+        zero), and where given `ab_offset` [mag] and `ignored` (Boolean).
     band_known : NDArray of bool, shape (value,)
         Whether each value of band has a passband.
 
@@ -55,6 +58,8 @@ def reject(columns: Mapping[str, Any], *, band_known: NDArray[np.bool_]) -> NDAr
         "err_not_positive": error <= 0,
         "band_unknown": ~band_known[band.codes],
         "zp_nan": ~np.isfinite(columns["zp"]),
+        "position_missing": columns["position_problem"] == MISSING,
+        "position_outside": columns["position_problem"] == OUTSIDE,
     }
     if "ab_offset" in columns:
         bad["zpsys_unsupported"] = ~np.isfinite(columns["ab_offset"])

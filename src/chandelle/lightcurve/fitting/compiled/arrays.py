@@ -21,7 +21,7 @@ class BandArrays(NamedTuple):
     """Passbands, padded to one length; `n_sample`, `n_curve` say how many samples are real.
 
     `weight` makes nJy, `dust` is the extinction [mag] of unit E(B-V); `curve_wave`, `curve` are the
-    passband itself, for the model covariance.
+    passband itself, for the model covariance, and `filter` numbers the filter it is of.
     """
 
     wave: Floats
@@ -31,6 +31,7 @@ class BandArrays(NamedTuple):
     curve_wave: Floats
     curve: Floats
     n_curve: Ints
+    filter: Ints
 
 
 class EpochArrays(NamedTuple):
@@ -66,11 +67,14 @@ class TargetArrays(NamedTuple):
 class FitChoices(NamedTuple):
     """Settings of the fit as numbers; the phases are infinite where all are fitted.
 
-    `is_free` says that x0 and x1 have neither bound nor prior, so that they are solved for.
+    `first_low`, `first_high` hold until the first answer is known. `is_free` says that x0 and x1
+    have neither bound nor prior, so that they are solved for.
     """
 
     phase_low: float
     phase_high: float
+    first_low: float
+    first_high: float
     model_cov: bool
     c_series: float
     c_max: float
@@ -91,6 +95,7 @@ class Space(NamedTuple):
     middle: Floats
     has_edge: Bools
     bands: Ints
+    filters: Ints
     local: Ints
     weight: Floats
     mean_nodes: Floats
@@ -147,6 +152,7 @@ def work_space(
         middle=np.zeros(n_band),
         has_edge=np.zeros(n_band, np.bool_),
         bands=np.zeros(n_band, np.int64),
+        filters=np.zeros(n_band, np.int64),
         local=np.zeros(n_epoch, np.int64),
         weight=np.zeros(n_sample),
         mean_nodes=np.zeros((n_band, 1, n_node)),

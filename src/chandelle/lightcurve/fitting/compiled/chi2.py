@@ -24,7 +24,7 @@ def set_weights(
 ) -> int:
     r"""Invert the covariance of the epochs in use: :math:`W = \mathrm{diag}(ivar) - T T^T`.
 
-    The columns U of the covariance :math:`D + U U^T` are those of the data, then one a band for
+    The columns U of the covariance :math:`D + U U^T` are those of the data, then one a filter for
     the color dispersion of the model, whose errors are taken at `params`. Then :math:`T = D^{-1} U
     L^{-T}` with :math:`L L^T = 1 + U^T D^{-1} U`.
 
@@ -34,8 +34,10 @@ def set_weights(
         Number of columns of ``space.tied`` (T).
     """
     n_factor = epochs.factor.shape[1]
-    n_column = n_factor + n_band if model_cov else n_factor
+    n_column = n_factor
     if model_cov:
+        for k in range(n_band):
+            n_column = max(n_column, n_factor + space.filters[k] + 1)
         set_color(len(model.phase), n_band, params[3], space)
         fill_basis(model, epochs, first, n, z, params[0], space)
     for i in range(n):
@@ -53,7 +55,7 @@ def set_weights(
                 space.mean_nodes[band, 0], model, space.mean_wave[band], phase, params[2]
             )
             variance += relative * flux * flux
-            space.columns[i, n_factor + band] = space.dispersion[band] * flux
+            space.columns[i, n_factor + space.filters[band]] = space.dispersion[band] * flux
         space.ivar[i] = 1.0 / variance
     if n_column > 0:
         _tie(n, n_column, space)

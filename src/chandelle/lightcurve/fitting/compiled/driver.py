@@ -70,6 +70,7 @@ def band_arrays(bands: BandSet, *, dust: DustLaw, r_v: float) -> BandArrays:
         curve_wave=_array(bands.curve.wave),
         curve=_array(bands.curve.transmission),
         n_curve=bands.curve_count,
+        filter=np.array(bands.curve.filter, dtype=np.int64),
     )
 
 
@@ -111,10 +112,14 @@ def target_arrays(problem: FitProblem) -> TargetArrays:
 def fit_choices(problem: FitProblem) -> FitChoices:
     """Give the settings as the numbers of the compiled kernels."""
     settings = problem.settings
-    low, high = settings.phase_range or (-np.inf, np.inf)
+    everything = (-np.inf, np.inf)
+    low, high = settings.phase_range or everything
+    first_low, first_high = problem.first_range or everything
     return FitChoices(
         phase_low=float(low),
         phase_high=float(high),
+        first_low=first_low,
+        first_high=first_high,
         model_cov=settings.model_cov,
         c_series=C_SERIES,
         c_max=float(settings.c_max),

@@ -16,7 +16,11 @@ from chandelle.lightcurve.fitting.compiled.arrays import (
 )
 from chandelle.lightcurve.fitting.compiled.chi2 import empty_chi2, set_weights
 from chandelle.lightcurve.fitting.compiled.descent import descend, solve_scaled
-from chandelle.lightcurve.fitting.compiled.starts import find_starts
+from chandelle.lightcurve.fitting.compiled.starts import (
+    count_epochs,
+    find_starts,
+    start_cost,
+)
 from chandelle.lightcurve.fitting.compiled.tables import (
     fill_basis,
     find_bands,
@@ -29,11 +33,10 @@ from chandelle.lightcurve.fitting.limits import (
     AT_REST_SIGMA_LATE,
     MAX_ROUNDS,
     MAX_STEPS,
-    PHASE_MARGIN,
     RACE_STEPS,
     SAME_MINIMUM_DAYS,
     SETTLING_ROUND,
-    TWO_MINIMA_CHI2,
+    TWO_MINIMA_COST,
 )
 from chandelle.lightcurve.fitting.results import FitArrays
 from chandelle.physics.compiled.bands import ModelArrays
@@ -47,15 +50,15 @@ def choose_epochs(
     n: int,
     z: float,
     t0: float,
-    choices: FitChoices,
-    margin: float,
+    low: float,
+    high: float,
     space: Space,
 ) -> int:
     """Mark in ``space.wanted`` the epochs within the range of phases; return how many."""
     count = 0
     for i in range(n):
         phase = (epochs.mjd[first + i] - t0) / (1.0 + z)
-        space.wanted[i] = choices.phase_low - margin < phase < choices.phase_high + margin
+        space.wanted[i] = low < phase < high
         count += space.wanted[i]
     return count
 
@@ -102,12 +105,14 @@ def _begin(
     if job <= n_race:
         for p in range(N_PARAMS):
             params[p] = space.starts[job if job < n_race else best, p]
-        count = choose_epochs(epochs, first, n, z, params[0], choices, PHASE_MARGIN, space)
+        low, high = choices.first_low, choices.first_high
+        count = choose_epochs(epochs, first, n, z, params[0], low, high, space)
         for i in range(n):
             space.used[i] = space.wanted[i]
         return count
     turn = job - n_race - 1
-    count = choose_epochs(epochs, first, n, z, params[0], choices, 0.0, space)
+    low, high = choices.phase_low, choices.phase_high
+    count = choose_epochs(epochs, first, n, z, params[0], low, high, space)
     is_same = True
     for i in range(n):
         # Late in the rounds epochs only leave.
@@ -124,11 +129,11 @@ def _begin(
 
 
 @compiled
-def _has_rival(n_race: int, t0: float, depth: float, space: Space) -> bool:
-    """Whether a start ended elsewhere nearly as deep."""
+def _has_rival(n_race: int, best: int, t0: float, space: Space) -> bool:
+    """Whether another start ended elsewhere at nearly the same cost."""
     for s in range(n_race):
-        is_apart = abs(space.starts[s, 0] - t0) > SAME_MINIMUM_DAYS
-        if is_apart and space.depth[s] < depth + TWO_MINIMA_CHI2:
+        is_apart = s != best and abs(space.starts[s, 0] - t0) > SAME_MINIMUM_DAYS
+        if is_apart and space.depth[s] < space.depth[best] + TWO_MINIMA_COST:
             return True
     return False
 
@@ -174,8 +179,8 @@ def fit_targets(
 ) -> None:
     """Fit the targets of the indices `chosen`, one after the other, and write into `out`.
 
-    Each start gets a few steps without the covariance of the model; the one that explains most goes
-    on to the end, and is refitted with that covariance and the range of phases taken at the answer
+    Each start gets a few steps without the covariance of the model; the one of least cost goes on
+    to the end, and is refitted with that covariance and the range of phases taken at the answer
     before until the epochs stay and the answer rests. The series of the color law is made for
     ``choices.c_series``, and made anew for ``choices.c_max`` where the answer is redder. Without a
     start that holds a supernova x0 is zero.
@@ -198,7 +203,9 @@ def fit_targets(
                 )
                 if made < 0.0:
                     low, high = targets.low[k, 0], targets.high[k, 0]
-                    n_race = find_starts(model, epochs, first, n, n_band, z, low, high, space)
+                    n_race = find_starts(
+                        model, epochs, first, n, n_band, z, low, high, choices, space
+                    )
                     if n_race == 0:
                         break
                     if n_race == 1:
@@ -244,7 +251,9 @@ def fit_targets(
             if job < n_race:
                 for p in range(N_PARAMS):
                     space.starts[job, p] = params[p]
-                space.depth[job] = chi2 - empty
+                cost = start_cost(model, epochs, first, n, n_band, z, params, space)
+                is_fit = count_epochs(epochs, first, n, z, params[0], choices) >= N_PARAMS
+                space.depth[job] = cost if is_fit else np.inf
                 if space.depth[job] < space.depth[best]:
                     best = job
                 job += 1
@@ -261,7 +270,7 @@ def fit_targets(
                 reach = choices.c_max
                 continue
             else:
-                out.has_rival[k] = _has_rival(n_race, params[0], chi2 - empty, space)
+                out.has_rival[k] = _has_rival(n_race, best, params[0], space)
                 for p in range(N_PARAMS):
                     start[p] = params[p]
             job += 1

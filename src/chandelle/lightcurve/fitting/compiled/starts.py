@@ -5,10 +5,16 @@ import math
 import numpy as np
 
 from chandelle.core.compiled import compiled
-from chandelle.lightcurve.fitting.compiled.arrays import N_PARAMS, EpochArrays, Space
-from chandelle.lightcurve.fitting.compiled.tables import set_start_colors, start_fluxes
+from chandelle.lightcurve.fitting.compiled.arrays import N_PARAMS, EpochArrays, FitChoices, Space
+from chandelle.lightcurve.fitting.compiled.tables import (
+    set_color,
+    set_start_colors,
+    start_fluxes,
+)
 from chandelle.lightcurve.fitting.guess import (
     CROWD_DAYS,
+    LATE_ERROR,
+    MODEL_ERROR,
     N_GRID,
     N_STARTS,
     SIGNAL_MAX,
@@ -17,6 +23,7 @@ from chandelle.lightcurve.fitting.guess import (
     X1_SPREAD,
 )
 from chandelle.physics.compiled.bands import ModelArrays
+from chandelle.physics.compiled.grid import Floats
 
 
 @compiled
@@ -82,11 +89,13 @@ def find_starts(
     z: float,
     t0_low: float,
     t0_high: float,
+    choices: FitChoices,
     space: Space,
 ) -> int:
     """Put the best local minima in t0 of linear fits into ``space.starts``.
 
-    Each is at the best of `guess.START_COLORS`.
+    Each is at the best of `guess.START_COLORS`. Only times count whose window of phases holds
+    enough epochs, if any does.
 
     Returns
     -------
@@ -94,27 +103,43 @@ def find_starts(
         How many there are, the best one first.
     """
     center = signal_center(epochs, first, n, z)
-    count = 0
-    space.depth[:] = np.inf
     set_start_colors(len(model.phase), n_band, space)
     step = (WINDOW_DAYS[1] - WINDOW_DAYS[0]) / (N_GRID - 1)
-    before, here = np.inf, np.inf
-    t0, x0, x1, c = 0.0, 0.0, 0.0, 0.0
-    for k in range(N_GRID + 1):
-        after, t0_after, x0_after, x1_after, c_after = np.inf, 0.0, 0.0, 0.0, 0.0
-        if k < N_GRID:
-            t0_after = center + (1.0 + z) * (WINDOW_DAYS[0] + k * step)
-            t0_after = min(max(t0_after, t0_low), t0_high)
-            start_fluxes(model, epochs, first, n, z, t0_after, space)
-            for a in range(len(START_COLORS)):
-                amplitude, x0x1, chi2 = amplitude_fit(epochs, first, n, a, space)
-                if chi2 < after:
-                    after, x0_after, c_after = chi2, amplitude, START_COLORS[a]
-                    x1_after = x0x1 / amplitude if amplitude > 0.0 else 0.0
-        if k > 0 and here < before and here <= after and x0 > 0.0:
-            count = _keep(count, here, t0, x0, x1, c, space)
-        before, here = here, after
-        t0, x0, x1, c = t0_after, x0_after, x1_after, c_after
+    count = 0
+    for need in range(N_PARAMS, -1, -N_PARAMS):
+        space.depth[:] = np.inf
+        before, here = np.inf, np.inf
+        t0, x0, x1, c = 0.0, 0.0, 0.0, 0.0
+        for k in range(N_GRID + 1):
+            after, t0_after, x0_after, x1_after, c_after = np.inf, 0.0, 0.0, 0.0, 0.0
+            if k < N_GRID:
+                t0_after = center + (1.0 + z) * (WINDOW_DAYS[0] + k * step)
+                t0_after = min(max(t0_after, t0_low), t0_high)
+            if k < N_GRID and count_epochs(epochs, first, n, z, t0_after, choices) >= need:
+                start_fluxes(model, epochs, first, n, z, t0_after, len(START_COLORS), space)
+                for a in range(len(START_COLORS)):
+                    amplitude, x0x1, chi2 = amplitude_fit(epochs, first, n, a, space)
+                    if chi2 < after:
+                        after, x0_after, c_after = chi2, amplitude, START_COLORS[a]
+                        x1_after = x0x1 / amplitude if amplitude > 0.0 else 0.0
+            if k > 0 and here < before and here <= after and x0 > 0.0:
+                count = _keep(count, here, t0, x0, x1, c, space)
+            before, here = here, after
+            t0, x0, x1, c = t0_after, x0_after, x1_after, c_after
+        if count > 0:
+            break
+    return count
+
+
+@compiled
+def count_epochs(
+    epochs: EpochArrays, first: int, n: int, z: float, t0: float, choices: FitChoices
+) -> int:
+    """Epochs in the range of phases about a time of maximum."""
+    count = 0
+    for i in range(first, first + n):
+        phase = (epochs.mjd[i] - t0) / (1.0 + z)
+        count += choices.phase_low < phase < choices.phase_high
     return count
 
 
@@ -134,3 +159,29 @@ def _keep(count: int, depth: float, t0: float, x0: float, x1: float, c: float, s
     start = space.starts[at]
     start[0], start[1], start[2], start[3] = t0, x0, x1, c
     return min(count + 1, N_STARTS)
+
+
+@compiled
+def start_cost(
+    model: ModelArrays,
+    epochs: EpochArrays,
+    first: int,
+    n: int,
+    n_band: int,
+    z: float,
+    params: Floats,
+    space: Space,
+) -> float:
+    """Cost over all epochs of the answer that a start led to, the equation of `fitting.guess`."""
+    set_color(len(model.phase), n_band, params[3], space)
+    start_fluxes(model, epochs, first, n, z, params[0], 1, space)
+    last = model.phase[len(model.phase) - 1]
+    cost = (params[2] / X1_SPREAD) ** 2
+    for i in range(n):
+        flux = epochs.flux[first + i]
+        expected = params[1] * (space.basis[i, 0] + params[2] * space.basis[i, 1])
+        late = (epochs.mjd[first + i] - params[0]) / (1.0 + z) - last
+        error = LATE_ERROR if late > 0.0 else MODEL_ERROR
+        floor = error * error * (flux * flux + expected * expected)
+        cost += (flux - expected) ** 2 / (epochs.total[first + i] + floor)
+    return cost

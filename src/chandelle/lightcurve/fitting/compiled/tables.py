@@ -6,6 +6,7 @@ import numpy as np
 
 from chandelle.core.compiled import compiled
 from chandelle.core.units import LN10_OVER_2P5
+from chandelle.lightcurve.fitting.basis import LATE_DECLINE
 from chandelle.lightcurve.fitting.compiled.arrays import BandArrays, EpochArrays, Space
 from chandelle.lightcurve.fitting.guess import START_COLORS
 from chandelle.physics.compiled.bands import ModelArrays, fill_table
@@ -68,9 +69,15 @@ def make_tables(
 
 @compiled
 def make_errors(model: ModelArrays, bands: BandArrays, n_band: int, z: float, space: Space) -> None:
-    """Fill what the model covariance needs of a supernova's passbands."""
+    """Fill what the model covariance needs of a supernova's passbands, and number its filters."""
+    n_filter = 0
     for k in range(n_band):
         band = space.bands[k]
+        space.filters[k] = n_filter
+        for j in range(k):
+            if bands.filter[space.bands[j]] == bands.filter[band]:
+                space.filters[k] = space.filters[j]
+        n_filter = max(n_filter, space.filters[k] + 1)
         n = bands.n_curve[band]
         space.mean_wave[k], space.dispersion[k] = fill_errors(
             space.mean_nodes[k],
@@ -209,29 +216,43 @@ def set_start_colors(n_phase: int, n_band: int, space: Space) -> None:
 
 @compiled
 def start_fluxes(
-    model: ModelArrays, epochs: EpochArrays, first: int, n: int, z: float, t0: float, space: Space
+    model: ModelArrays,
+    epochs: EpochArrays,
+    first: int,
+    n: int,
+    z: float,
+    t0: float,
+    n_color: int,
+    space: Space,
 ) -> None:
-    """Fluxes of unit x0 and unit x0 x1 of all epochs, a pair of basis columns a start color."""
+    """Fluxes of unit x0 and unit x0 x1 of all epochs, a pair of basis columns a color.
+
+    The colors are the first `n_color` that ``space.node_values`` stands for: `set_start_colors`, or
+    one and `set_color`. After the model fluxes decline.
+    """
     nodes = model.phase
     n_phase = len(nodes)
     size = 2 * n_phase
     weight = space.near[0]
     for i in range(n):
         out = space.basis[i]
-        out[: 2 * len(START_COLORS)] = 0.0
+        out[: 2 * n_color] = 0.0
         phase = (epochs.mjd[first + i] - t0) / (1.0 + z)
-        if phase < nodes[0] or phase > nodes[n_phase - 1]:
+        late = max(phase - nodes[n_phase - 1], 0.0)
+        phase = min(phase, nodes[n_phase - 1])
+        if phase < nodes[0]:
             continue
         cell = cell_of(nodes, phase)
         u = (phase - nodes[cell]) / (nodes[cell + 1] - nodes[cell])
         is_end = cell == 0 or cell == n_phase - 2
+        fade = math.exp(-LN10_OVER_2P5 * LATE_DECLINE * late) if late > 0.0 else 1.0
         line = -1
         if is_end:
             line = size + (0 if cell == 0 else 4)
         elif space.has_edge[space.local[i]]:
             line = size + 8 + 2 * cell
         cubic_weights(u, weight)
-        for a in range(len(START_COLORS)):
+        for a in range(n_color):
             row = space.node_values[space.local[i], a]
             for s in range(2):
                 total = 0.0
@@ -240,4 +261,4 @@ def start_fluxes(
                 if not is_end:
                     for k in range(4):
                         total += weight[k] * row[2 * (cell - 1 + k) + s]
-                out[2 * a + s] = total
+                out[2 * a + s] = fade * total

@@ -1,0 +1,129 @@
+"""Fit light curves on disk block by block, in memory that does not grow with their number."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from astropy.table import Table
+
+from chandelle.core.precision import require_x64
+from chandelle.lightcurve.fitting.bands import without_passband
+from chandelle.lightcurve.ingest.target_tables import targets_from
+from chandelle.lightcurve.stage import Pair, Progress, config_of, fit_planned, plan_of
+from chandelle.physics.salt import SaltModel
+from chandelle.products.blocks import LightCurveBlocks, lightcurve_blocks
+from chandelle.products.derivatives import NAMES_OF, names_in, spread_derivatives
+from chandelle.products.parts import write_parts
+from chandelle.products.passband import Passband, filter_of
+from chandelle.products.product import Origin
+from chandelle.products.saltfits import SaltFits
+from chandelle.products.targets import Targets
+
+BLOCK = 4096
+"""Targets fitted at a time unless said otherwise."""
+
+
+def fit_salt_blocks(
+    lcs: str | Path,
+    out: str | Path,
+    *,
+    size: int = BLOCK,
+    targets: Targets | str | Path | pd.DataFrame | Table | None = None,
+    passbands: Mapping[str, Passband] | None = None,
+    origin: Origin | None = None,
+    model: str | SaltModel = "salt3-f22",
+    bounds: Mapping[str, Pair] | None = None,
+    priors: Mapping[str, Pair] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    **settings: Any,
+) -> dict[str, int]:
+    """Fit SALT to a set of light curves that need not fit into memory.
+
+    The file is what ``fit_salt(lcs, ...).write(out)`` would write: one row a target in the order of
+    the targets, to the last bit with the CPU engine. In memory are one block with its fits, and of
+    the others what the targets say. A set whose epochs do not lie in the order of its targets is
+    first put in order in a temporary file beside `out`.
+
+    Parameters
+    ----------
+    lcs : str or Path
+        Folder that `LightCurves.write` wrote; other formats are read by `read_lightcurves`.
+    out : str or Path
+        Parquet file of `SaltFits`; whole when done, absent before.
+    size : int
+        Targets of a block.
+    targets, passbands, origin
+        As `read_lightcurves` takes them.
+    model, bounds, priors, progress
+        As `fit_salt` takes them; arrays have one value for each target of the whole set.
+    **settings
+        Any other setting of `fit_salt`.
+
+    Returns
+    -------
+    dict of str to int
+        How many fits ended with which status.
+
+    Raises
+    ------
+    InputError
+        If a setting or the light curves are unusable as a whole.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import chandelle as ch
+    >>> lcs = ch.simulate_lightcurves(seed=1, n_low=3, n_high=2).lightcurves
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     lcs.write(f"{folder}/lcs")
+    ...     fit_salt_blocks(f"{folder}/lcs", f"{folder}/fits.parquet", size=2)
+    ...     ch.SaltFits.read(f"{folder}/fits.parquet").table.equals(ch.fit_salt(lcs).table)
+    {'ok': 5}
+    True
+    """
+    require_x64()
+    config = config_of("fit_salt_blocks", model=model, bounds=bounds, priors=priors, **settings)
+    out = Path(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    blocks = lightcurve_blocks(
+        lcs,
+        size=size,
+        targets=None if targets is None else targets_from(targets),
+        passbands=passbands,
+        origin=origin,
+        scratch=out.parent,
+    )
+    every = blocks.whole.targets
+    plan = plan_of(config, every, model=model, bounds=bounds, priors=priors)
+    names = _names_of(blocks) if config.derivatives else {}
+    report = Progress(progress, len(every))
+    status: Counter[str] = Counter()
+    with write_parts(out) as parts:
+        for number, block in enumerate(blocks):
+            rows = number * size + np.arange(len(block.targets))
+            fits = _spread(fit_planned(plan, block, rows, report=report), names)
+            status.update(fits["status"].tolist())
+            parts.append(fits)
+            parts.meta = fits.meta.with_provenance(status=dict(status))
+    return dict(status)
+
+
+def _names_of(blocks: LightCurveBlocks) -> dict[str, list[str]]:
+    """Bands and modes of the derivatives of the whole set."""
+    own = blocks.whole.passbands
+    known = set(blocks.bands) - without_passband(blocks.bands, own).keys()
+    bands = sorted({filter_of(name) for name in known})
+    return {"derivative_bands": bands, "modes": list(blocks.whole.modes)}
+
+
+def _spread(fits: SaltFits, names: Mapping[str, list[str]]) -> SaltFits:
+    """Bring the derivatives of a block to the bands of the whole set."""
+    columns = [column for column, key in NAMES_OF.items() if names.get(key)]
+    if not columns:
+        return fits
+    table = spread_derivatives(fits.table, own=names_in(fits.meta), names=names, columns=columns)
+    return replace(fits, table=table, meta=fits.meta.with_provenance(**names))

@@ -1,0 +1,83 @@
+"""A product written part by part, so that it need not fit into memory."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from chandelle.core.atomic import atomic_file
+from chandelle.core.errors import InputError
+from chandelle.products.product import META_KEY, ROW_GROUP, Meta, OneTable, meta_text
+from chandelle.products.schema import Schema
+
+
+class Parts:
+    """Parts of a product on their way into one file; `meta` is that of the whole.
+
+    Attributes
+    ----------
+    meta : Meta or None
+        Written when all is there; that of the first part unless set.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.meta: Meta | None = None
+        self._path = path
+        self._schema: Schema | None = None
+        self._file: pq.ParquetWriter | None = None
+
+    def append(self, part: OneTable) -> None:
+        """Add rows; all parts have the same columns.
+
+        Raises
+        ------
+        InputError
+            If the columns are others than those of the first part.
+        """
+        table = part.table.replace_schema_metadata(None)
+        if self._file is None:
+            self._schema, self.meta = part.schema, self.meta or part.meta
+            self._file = pq.ParquetWriter(self._path, table.schema, compression="zstd")
+        elif not table.schema.equals(self._file.schema):
+            raise InputError(
+                f"a part of {part.schema.name} has the columns {', '.join(table.column_names)}, "
+                f"the first has {', '.join(self._file.schema.names)}; bring all to the same names "
+                "and types"
+            )
+        self._file.write_table(table, row_group_size=ROW_GROUP)
+
+    def close(self) -> None:
+        """Write the meta and the end of the file."""
+        if self._file is None or self._schema is None or self.meta is None:
+            raise InputError("a product written in parts needs one part at least; append it")
+        self._file.add_key_value_metadata({META_KEY: meta_text(self._schema, self.meta)})
+        self._file.close()
+
+    def abandon(self) -> None:
+        """Let go of the file."""
+        if self._file is not None:
+            self._file.close()
+
+
+@contextmanager
+def write_parts(path: str | Path) -> Iterator[Parts]:
+    """Write a product part by part; the file has its name when the block ends well, else none.
+
+    Parameters
+    ----------
+    path : str or Path
+        Parquet file, read by the `read` of the product.
+
+    Yields
+    ------
+    Parts
+        Takes the parts.
+    """
+    with atomic_file(path) as temporary:
+        parts = Parts(temporary)
+        try:
+            yield parts
+            parts.close()
+        finally:
+            parts.abandon()

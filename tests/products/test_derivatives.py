@@ -1,0 +1,74 @@
+"""Derivatives of fits by calibration: chosen by name, joined over sets of other bands."""
+
+import numpy as np
+import pytest
+
+from chandelle.core.errors import InputError
+from chandelle.products.product import Meta
+from chandelle.products.saltfits import SaltFits
+
+
+def fits(*names: str, bands=(), modes=(), start: float = 0.0, status: str = "ok") -> SaltFits:
+    n = len(names)
+    columns = {name: np.ones(n) for name in ("z", "t0", "x0", "x1", "c")}
+    columns |= {"sn": list(names), "status": [status] * n}
+    facts = {"model": "m", "status": {status: n}}
+    for what, key, given in (
+        ("zp", "derivative_bands", bands),
+        ("lambda", "derivative_bands", bands),
+        ("mode", "modes", modes),
+    ):
+        if given:
+            values = start + np.arange(4.0 * n * len(given)).reshape(n, -1)
+            columns[f"dtheta_d{what}"] = values if status == "ok" else np.nan * values
+            facts[key] = list(given)
+    return SaltFits.from_columns(columns, meta=Meta(provenance=facts))
+
+
+def test_chosen_by_name():
+    one = fits("a", "b", bands=("g", "r"), modes=("u",))
+    whole = np.arange(16.0).reshape(2, 2, 4)
+    np.testing.assert_array_equal(one.derivative("zp"), whole)
+    np.testing.assert_array_equal(one.derivative("lambda", band="r"), whole[:, 1])
+    np.testing.assert_array_equal(one.derivative("mode", mode="u"), np.arange(8.0).reshape(2, 4))
+
+
+@pytest.mark.parametrize(
+    ("by", "which", "says"),
+    [
+        ("zp", {"band": "z"}, "no derivative by band 'z'; there are g"),
+        ("zp", {"mode": "u"}, "chosen by band="),
+        ("mode", {"band": "g"}, "chosen by mode="),
+        ("mode", {}, "derivatives=True"),
+    ],
+)
+def test_wrong_choices_are_refused(by, which, says):
+    with pytest.raises(InputError, match=says):
+        fits("a", bands=("g",)).derivative(by, **which)
+
+
+def test_sets_of_other_bands_are_joined_on_all_bands():
+    near, far = fits("a", "b", bands=("g", "r")), fits("c", bands=("z", "g"), start=50.0)
+    both = SaltFits.concat([near, far, fits("d"), fits("e", bands=("r",), status="no_data")])
+    assert both.meta.provenance["derivative_bands"] == ["g", "r", "z"]
+    assert both.meta.provenance["status"] == {"ok": 4, "no_data": 1}
+    for by in ("zp", "lambda"):
+        np.testing.assert_array_equal(both.derivative(by, band="r")[:2], near.derivative(by)[:, 1])
+        np.testing.assert_array_equal(both.derivative(by, band="z")[2], far.derivative(by)[0, 0])
+        np.testing.assert_array_equal(both.derivative(by, band="g")[2], far.derivative(by)[0, 1])
+        assert (both.derivative(by, band="z")[:2] == 0).all()
+        assert (both.derivative(by, band="r")[2] == 0).all()
+        assert np.isnan(both.derivative(by)[3:]).all()
+
+
+def test_modes_are_joined_in_the_order_they_come():
+    both = SaltFits.concat([fits("a", modes=("u", "t")), fits("b", modes=("s", "t"))])
+    assert both.meta.provenance["modes"] == ["u", "t", "s"]
+    np.testing.assert_array_equal(both.derivative("mode", mode="t")[:, 0], [4.0, 4.0])
+    np.testing.assert_array_equal(both.derivative("mode", mode="s")[:, 0], [0.0, 0.0])
+
+
+def test_sets_without_derivatives_get_no_columns():
+    both = SaltFits.concat([fits("a"), fits("b")])
+    assert not [name for name in both.table.column_names if name.startswith("dtheta")]
+    assert "derivative_bands" not in both.meta.provenance
