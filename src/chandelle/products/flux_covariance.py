@@ -147,7 +147,8 @@ def _decomposed(cov: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     limit = values[-1] / MAX_CONDITION
     if values[0] < limit:
         state = "not positive definite" if values[0] < -limit else "singular"
-        condition = values[-1] / max(abs(values[0]), np.finfo(float).tiny)
+        least = abs(values[0])
+        condition = values[-1] / least if least > 1e-16 * values[-1] else np.inf
         raise InputError(
             f"flux covariance is {state}: rank {np.sum(values > limit)} of {len(values)}, "
             f"condition number {condition:.1e}; remove epochs that repeat others, or add the noise "

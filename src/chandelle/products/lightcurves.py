@@ -168,8 +168,10 @@ class LightCurves(Product):
         Raises
         ------
         InputError
-            If the shape is wrong.
+            If the shape is wrong, or a value not finite.
         """
+        if not np.isfinite(dflux_dmode).all():
+            raise InputError("dflux_dmode has NaN or infinity")
         if dflux_dmode.shape != (len(self), len(names)):
             raise InputError(
                 f"dflux_dmode must be ({len(self)}, {len(names)}), got {dflux_dmode.shape}"
@@ -263,7 +265,7 @@ def add_dense(
         except InputError as error:
             _log.warning("%s: %s", sn, error)
     before = lcs.covariance_factor
-    width = max([1, before.shape[1], *(columns.shape[1] for columns in own.values())])
+    width = max([0, before.shape[1], *(columns.shape[1] for columns in own.values())])
     factor, flux_err = np.zeros((len(lcs), width)), lcs["flux_err"].copy()
     factor[:, : before.shape[1]] = before
     for sn, columns in own.items():

@@ -1,6 +1,6 @@
 """The bad inputs that concern the fit, by their number: each target has its row and its reason.
 
-Rows 29, 30 and 32 concern a flux covariance and are tested with it.
+Rows 29, 30 and 32, of a flux covariance, are in test_bad_covariance.py.
 """
 
 import subprocess

@@ -2,7 +2,7 @@
 
 Here: epochs, rows 1 to 23, 37 and 38. Targets, rows 33, 34 and 36, are in test_bad_targets.py; the
 fit, rows 8, 21, 25 to 27, 33 and 35, in test_bad_fits.py; hostile content, rows 56 to 59, in
-test_hostile.py. Rows 29, 30 and 32 concern a flux covariance.
+test_hostile.py; rows 29, 30 and 32, of a flux covariance, in test_bad_covariance.py.
 """
 
 import logging

@@ -216,8 +216,8 @@ def read_fitres(path):
 # Two minima in t0 (MASTEROTJ15, whose published fit holds t0 near a prior) and a time of maximum
 # that decides which epochs lie within the range of phases (MASTEROTJ08). PS16cqa has no epoch
 # before maximum and two minima: chi2 4.8 for 6 degrees of freedom here; at the published time 18.9
-# for 8, as published (18.2). SN2017ciy has none before maximum either: chi2 38.4 for 4 here, flagged
-# as improbable; 43.9 for 6 published, 12 days later.
+# for 8, as published (18.2). SN2017ciy has none before maximum either: chi2 38.4 for 4 here,
+# flagged as improbable; 43.9 for 6 published, 12 days later.
 KNOWN_OUTLIERS = {"MASTEROTJ15", "MASTEROTJ08", "PS16cqa", "SN2017ciy"}
 
 

@@ -9,6 +9,8 @@ from chandelle.lightcurve.fitting.chi2 import Answer
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
+LEAST_EIGENVALUE = 1e-10
+"""Of a Hessian of unit diagonal, whose rounding is 2e-12: below, it counts as singular."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,7 +62,7 @@ def covariance_of(hessian: FloatArray) -> FloatArray:
     scale = np.where(scale > 0, scale, 1.0)
     unit = np.where(usable[:, None, None], hessian, np.eye(n))
     unit = unit / (scale[:, :, None] * scale[:, None, :])
-    usable &= np.linalg.eigvalsh(unit)[:, 0] > 1e-12
+    usable &= np.linalg.eigvalsh(unit)[:, 0] > LEAST_EIGENVALUE
     unit = np.where(usable[:, None, None], unit, np.eye(n))
     cov = np.linalg.inv(unit) / (scale[:, :, None] * scale[:, None, :])
     return np.where(usable[:, None, None], cov, np.nan)

@@ -1,5 +1,6 @@
 """Tables of epochs, whatever they came as, brought to named numpy columns."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,8 @@ from chandelle.lightcurve.ingest.fluxes import fluxes_of
 from chandelle.lightcurve.ingest.plain import plain as plain
 from chandelle.lightcurve.ingest.positions import POSITION_ALIASES, position_columns
 from chandelle.lightcurve.ingest.times import TimeScale, read_times
+
+_log = logging.getLogger(__name__)
 
 ALIASES: Mapping[str, tuple[str, ...]] = {
     "sn": ("sn", "target", "name", "snid", "ztfname", "object_id", "objid", "id", "cid"),
@@ -39,6 +42,8 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
 """Names under which a column is found, in order of preference; case is ignored."""
 
 TEXT_COLUMNS = ("sn", "band", "zpsys", "exposure", "survey", "isdiffpos")
+_COVARIANCE = ("cov_factor", "fluxcov", "cov", "covar", "covariance", "covmat")
+"""What sncosmo and this package call the column of a flux covariance."""
 TABLE_SUFFIXES = (".parquet", ".pq", ".csv", ".ecsv")
 _REFUSED = {
     ".pkl": "a pickle can run code",
@@ -184,6 +189,14 @@ def rows_of(
     """
     table = flat(table)
     names = column_names(table)
+    left_out = [name for name in names if name.lower() in _COVARIANCE]
+    if left_out:
+        _log.warning(
+            "%s: the covariance in column %s is not read, as it is not cut with the rows: errors "
+            "count as independent until it is given to LightCurves.with_covariance of the result",
+            label,
+            left_out[0],
+        )
     found = find_columns(names, ALIASES)
     has_mag = "flux" not in found and "mag" in found
     required = ("mjd", "band", *(("mag", "mag_err") if has_mag else ("flux", "flux_err")))
