@@ -26,7 +26,7 @@ def session(*, quiet: bool, verbose: bool) -> Iterator[None]:
     if quiet or verbose:
         level = logging.ERROR if quiet else logging.DEBUG
     handler = _log_handler()
-    out = _out.set(Console(quiet=quiet, highlight=False, markup=False, soft_wrap=True))
+    out = _out.set(Console(quiet=quiet, highlight=False, emoji=False, markup=False, soft_wrap=True))
     logger.addHandler(handler)
     logger.setLevel(level)
     try:
@@ -39,7 +39,7 @@ def session(*, quiet: bool, verbose: bool) -> Iterator[None]:
 
 def _log_handler() -> logging.Handler:
     """Log in color on a terminal, else one line a record with its date."""
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, emoji=False)
     if console.is_terminal:
         return RichHandler(console=console, show_path=False, log_time_format="%H:%M:%S")
     handler = logging.StreamHandler()
@@ -49,12 +49,14 @@ def _log_handler() -> logging.Handler:
 
 def say(text: str) -> None:
     """Write a result, one or more lines, to stdout."""
-    _out.get(Console(highlight=False, markup=False, soft_wrap=True)).print(text)
+    _out.get(Console(highlight=False, emoji=False, markup=False, soft_wrap=True)).print(text)
 
 
 def complain(text: str) -> None:
     """Write an error to stderr."""
-    Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(f"chandelle: {text}")
+    Console(stderr=True, highlight=False, emoji=False, markup=False, soft_wrap=True).print(
+        f"chandelle: {text}"
+    )
 
 
 @dataclass(slots=True)
@@ -69,7 +71,7 @@ class Step:
 @contextmanager
 def step(what: str) -> Iterator[Step]:
     """Show on a terminal that something runs and how far it is; log what it took."""
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, emoji=False)
     is_shown = console.is_terminal and not _is_quiet()
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     wall, cpu = time.perf_counter(), time.process_time()

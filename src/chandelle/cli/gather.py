@@ -45,7 +45,7 @@ def gather_lightcurves(
     InputError
         If nothing could be read.
     """
-    console = Console(stderr=True)
+    console = Console(stderr=True, emoji=False)
     hidden = not console.is_terminal or len(files) < 2
     joined: LightCurves | None = None
     failures: list[str] = []

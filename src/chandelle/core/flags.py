@@ -36,6 +36,8 @@ class Flag(IntFlag):
     """Too few epochs about maximum, or in one band only; nothing is cut for it."""
     EPOCHS_HELD_OUT = 1 << 14
     """Epochs within the range of phases are left out: with them the answer moves them out again."""
+    NOT_AT_REST = 1 << 15
+    """Refits under the model's covariance still move the answer, by up to a tenth of an error."""
 
 
 def describe(flags: int) -> str:
@@ -59,6 +61,7 @@ _WORDS = {
     Flag.ERRORS_LARGE: "errors too large",
     Flag.POOR_PHASE_COVERAGE: "poor coverage of maximum",
     Flag.EPOCHS_HELD_OUT: "epochs at the edge of the phases left out",
+    Flag.NOT_AT_REST: "not quite at rest under the model's covariance",
 }
 
 

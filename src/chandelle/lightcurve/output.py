@@ -13,6 +13,7 @@ from chandelle.core.flags import Flag
 from chandelle.core.units import LN10_OVER_2P5
 from chandelle.lightcurve.fitting.answers import covariance_of
 from chandelle.lightcurve.fitting.constraints import SALT_NAMES
+from chandelle.lightcurve.fitting.limits import LATE_ROUND
 from chandelle.lightcurve.fitting.prepare import N_PARAMS, Prepared
 from chandelle.lightcurve.fitting.problem import FitProblem
 from chandelle.lightcurve.fitting.results import FitArrays
@@ -25,6 +26,8 @@ from chandelle.products.schema import table_from_columns
 _log = logging.getLogger(__name__)
 
 _CHI2_IMPROBABLE = 1e-6
+_UNMEASURED = (100.0, 100.0, 10.0)
+"""Errors of t0 [d], x1 and c from which on the epochs do not tell the parameters apart."""
 _SUSPECT = (Flag.ZP_OUTLIER, Flag.BASELINE_OFFSET, Flag.SIGN_SUSPECT)
 _TRAVELING = ("survey", "z_hel", "z_hd", "z_err", "mwebv", "host_logmass", "host_logmass_err")
 
@@ -135,16 +138,28 @@ def fill_columns(
     """
     params, n_param = result.params, len(columns.names)
     cov = covariance_of(result.hessian)
+    with np.errstate(invalid="ignore"):
+        error = np.sqrt(np.diagonal(cov, axis1=1, axis2=2))[:, [0, 2, 3]]
+        is_unmeasured = (error > _UNMEASURED).any(axis=1)
     n_used = np.add.reduceat(result.used.astype(np.int64), problem.first[:-1])
     gain = result.chi2_empty - result.chi2
     status = np.select(
         [
+            _excludes(problem, params) & ~(gain >= min_detection**2),
             n_used < N_PARAMS,
             ~(params[:, 1] > 0) | ~(gain >= min_detection**2),
+            is_unmeasured,
             ~np.isfinite(cov).all(axis=(1, 2)),
             ~result.is_converged | ~result.is_at_rest,
         ],
-        ["underconstrained", "no_detection", "singular_covariance", "not_converged"],
+        [
+            "bounds_exclude_data",
+            "underconstrained",
+            "no_detection",
+            "underconstrained",
+            "singular_covariance",
+            "not_converged",
+        ],
         default="ok",
     )
     is_ok = status == "ok"
@@ -158,9 +173,17 @@ def fill_columns(
     flags = np.where(is_ok & (tail < _CHI2_IMPROBABLE), int(Flag.CHI2_BAD), 0)
     flags |= np.where(is_ok & result.at_bound, int(Flag.AT_BOUND), 0)
     flags |= np.where(is_ok & result.has_rival, int(Flag.TWO_MINIMA), 0)
+    flags |= np.where(is_ok & (result.n_rounds > LATE_ROUND), int(Flag.NOT_AT_REST), 0)
     flags |= np.where(status == "no_detection", int(Flag.UPPER_LIMIT), 0)
     flags |= _quality(problem, params, np.where(is_ok[:, None, None], cov, np.nan), result.used)
     columns.flags[rows] |= flags
+
+
+def _excludes(problem: FitProblem, params: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether bounds of t0 leave no overlap of model and epochs, or x0 stands at its bound."""
+    low, high = problem.constraints.low, problem.constraints.high
+    at_low = (params[:, 1] <= low[:, 1]) & (low[:, 1] > 0)
+    return (low[:, 0] >= high[:, 0]) | at_low | (params[:, 1] >= high[:, 1])
 
 
 def _quality(

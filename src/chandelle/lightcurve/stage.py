@@ -34,6 +34,7 @@ _log = logging.getLogger(__name__)
 
 PHASE_RANGE = (-15.0, 45.0)
 """Phases that are fitted unless said otherwise, those of Pantheon+ [rest-frame day]."""
+_HELD_Z_ERR = 1e-5
 Engine = Literal["auto", "cpu", "jax"]
 Free = Literal["z", "host_ebv"]
 Pair = tuple[Any, Any]
@@ -108,7 +109,8 @@ def fit_salt(
         Least significance of the supernova as a whole, in sigma: chi2 must fall by its square.
     free : tuple of {"z", "host_ebv"}
         What is fitted besides: the redshift, and E(B-V) of dust in the host (same law and ratio).
-        A free redshift has the target's `z_hel` and `z_err` as its prior unless `priors` gives one.
+        A free redshift has the target's `z_hel` and `z_err` as its prior unless `priors` gives one,
+        whose mean then stands for a `z_hel` that is not known. These fits run in JAX alone.
     bounds : mapping of str to (low, high), optional
         By parameter: t0, x0, x1, c, z, host_ebv; numbers, or arrays of one value a target.
     priors : mapping of str to (mean, sigma), optional
@@ -257,8 +259,8 @@ def fit_planned(
         One row a target of `lcs`.
     """
     config, salt = plan.config, plan.salt
-    ready = prepare(lcs, salt, wave_range=config.wave_range)
     constraints = plan.constraints.take(rows)
+    ready = prepare(lcs, salt, wave_range=config.wave_range, constraints=constraints)
     columns = blank_columns(lcs, ready, names=constraints.names)
     settings = FitSettings(
         model_cov=config.model_cov,
@@ -307,7 +309,11 @@ def _constraints(
 ) -> Constraints:
     """Bounds and priors of every target; a free redshift without a prior of its own has z_err."""
     if "z" in config.free and "z" not in priors:
-        priors = {**priors, "z": (targets["z_hel"], targets["z_err"])}
+        z_err = targets["z_err"]
+        exact = int((z_err <= 0).sum())
+        if exact:
+            _log.warning("z is free and %d targets have a z_err of zero: it is held", exact)
+        priors = {**priors, "z": (targets["z_hel"], np.where(z_err <= 0, _HELD_Z_ERR, z_err))}
         without = int((~np.isfinite(targets["z_err"])).sum())
         if without:
             _log.warning("z is free and %d targets have no z_err: they get no prior", without)

@@ -1,5 +1,6 @@
 """Fits with dust of the host or a free redshift: against sncosmo 2.13.0 and against scans."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from chandelle.core.units import ZP_NJY
 from chandelle.lightcurve.ingest import read_lightcurves
 from chandelle.lightcurve.stage import fit_salt
 from chandelle.products.lightcurves import LightCurves
+from chandelle.products.schema import table_from_columns
 
 # sncosmo takes a tenth of a start value as first step, negative for a negative x1 or c.
 pytestmark = pytest.mark.filterwarnings("ignore:Assigned errors must be positive")
@@ -201,3 +203,21 @@ def copies(lcs: LightCurves, sn: str, z: np.ndarray) -> LightCurves:
     many = read_lightcurves(epochs, targets=targets)
     factor = lcs.covariance_factor[rows]
     return many.with_covariance(factor=np.tile(factor, (len(z), 1))) if factor.size else many
+
+
+def test_a_prior_stands_for_an_unknown_redshift(at_the_ends) -> None:
+    """A photometric sample: no z_hel, or a z_err of zero, in one batch with others."""
+    lcs, _ = at_the_ends
+    z = lcs.targets["z_hel"].copy()
+    columns = {name: lcs.targets[name] for name in lcs.targets.table.column_names}
+    columns["z_hel"] = np.where(np.arange(len(z)) == 0, np.nan, z)
+    columns["z_err"] = np.zeros(len(z))
+    blind = replace(lcs, targets=replace(lcs.targets, table=table_from_columns(columns)))
+    fits = fit_salt(blind, free=("z",), priors={"z": (z, np.full(len(z), 0.01))})
+    assert fits["status"][0] == "ok"
+    assert abs(fits["z"][0] - z[0]) < 0.05
+    held = fit_salt(blind, free=("z",))
+    assert held["status"][0] == "z_invalid"
+    ok = held["status"] == "ok"
+    assert ok[1:].any()
+    np.testing.assert_allclose(held["z"][ok], z[ok], atol=1e-3)

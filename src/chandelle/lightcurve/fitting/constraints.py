@@ -88,6 +88,9 @@ def constraints_of(
     mean, ivar = np.zeros(shape), np.zeros(shape)
     low[:, 1] = 0.0
     standard = {"c": (-c_max, c_max), "z": (1e-4, np.inf), "host_ebv": (0.0, np.inf)}
+    for what, given in (("bounds", bounds), ("priors", priors)):
+        for name, pair in given.items():
+            _check_pair(what, name, pair)
     for name, pair in {**standard, **bounds}.items():
         if name in names:
             i = names.index(name)
@@ -106,8 +109,19 @@ def constraints_of(
     return Constraints(names=names, low=low, high=high, mean=mean, ivar=ivar)
 
 
+def _check_pair(what: str, name: str, pair: Any) -> None:
+    """Refuse what is no pair, and plain numbers that are NaN."""
+    parts = "(low, high)" if what == "bounds" else "(mean, sigma)"
+    if not isinstance(pair, tuple | list | np.ndarray) or len(pair) != 2:
+        raise InputError(f"{what}: {name} must be {parts}, got {pair!r}")
+    if any(np.ndim(value) == 0 and np.isnan(value) for value in pair):
+        raise InputError(f"{what}: {name} must be {parts}, got NaN in {pair!r}")
+
+
 def _column(name: str, value: Any, n: int) -> FloatArray:
     values = np.asarray(value, dtype=float)
-    if values.ndim and len(values) != n:
-        raise InputError(f"{name}: one value, or one for each of {n} targets; got {len(values)}")
+    if values.ndim > 1 or (values.ndim and len(values) != n):
+        raise InputError(
+            f"{name}: one value, or one for each of {n} targets; got shape {values.shape}"
+        )
     return np.broadcast_to(values, n).astype(float)

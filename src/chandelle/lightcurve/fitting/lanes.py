@@ -22,6 +22,7 @@ from chandelle.lightcurve.fitting.kernels import (
 from chandelle.lightcurve.fitting.limits import (
     AT_REST_SIGMA,
     AT_REST_SIGMA_LATE,
+    LATE_ROUND,
     MAX_ROUNDS,
     MAX_STEPS,
     RACE_STEPS,
@@ -293,7 +294,7 @@ def refit_to_rest(
         middle = 0.5 * (start + answer.params)
         start = middle if turn >= SETTLING_ROUND else answer.params
         new = refit(start, used)
-        limit = AT_REST_SIGMA if turn < 2 * SETTLING_ROUND else AT_REST_SIGMA_LATE
+        limit = AT_REST_SIGMA if turn < LATE_ROUND else AT_REST_SIGMA_LATE
         is_still = (_moved(new, start) < limit) | ~needs_move
         answer = new.where(again, answer)
         n_rounds = n_rounds + again

@@ -1,8 +1,10 @@
 """When the fit counts as done: the same numbers for its compiled and its JAX engine."""
 
-MAX_ROUNDS = 20
+MAX_ROUNDS = 40
 AT_REST_SIGMA, AT_REST_SIGMA_LATE = 1e-3, 0.1
-"""A refit that moves no parameter by more than this ends the rounds; the second in late rounds."""
+"""A refit that moves no parameter by more than this ends the rounds; the second from `LATE_ROUND`
+on, and is flagged."""
+LATE_ROUND = 30
 MAX_STEPS = 100
 RACE_STEPS = 10
 """Evaluations given to each start before the best one goes on alone."""

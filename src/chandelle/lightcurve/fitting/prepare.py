@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from chandelle.lightcurve.fitting.bands import BandSet, resolve, stack_bands, without_passband
 from chandelle.lightcurve.fitting.batch import FlatEpochs
+from chandelle.lightcurve.fitting.constraints import Constraints
 from chandelle.physics.salt import SaltModel
 from chandelle.products.lightcurves import LightCurves
 
@@ -52,6 +53,7 @@ def prepare(
     model: SaltModel,
     *,
     wave_range: tuple[float, float] | None,
+    constraints: Constraints | None = None,
 ) -> Prepared:
     """Choose the epochs to fit, and give each target without enough of them its status.
 
@@ -63,6 +65,9 @@ def prepare(
         Gives the range of wavelengths; bands that leave it are dropped.
     wave_range : (float, float), optional
         Further range of a band's mean rest-frame wavelength [angstrom].
+    constraints : Constraints, optional
+        Of the targets. Where they have a free redshift, bands must lie in range over three sigma of
+        its prior, whose mean stands for a `z_hel` that is not known.
 
     Returns
     -------
@@ -71,7 +76,7 @@ def prepare(
     """
     targets = lcs.targets
     n = len(targets)
-    z = np.asarray(targets["z_hel"], dtype=float)
+    z, z_span = _redshifts(np.asarray(targets["z_hel"], dtype=float), constraints)
     epochs, names = _flatten(lcs)
     is_usable = np.isfinite(epochs.mjd) & np.isfinite(epochs.flux)
     is_usable &= np.isfinite(epochs.flux_err) & (epochs.flux_err > 0)
@@ -94,8 +99,11 @@ def prepare(
     bands = stack_bands(resolve(names, lcs.passbands)) if names else None
     dropped = np.zeros(n, dtype=bool)
     if bands is not None:
-        row_z = np.where(is_valid, z, 0.0)[epochs.target]
-        covered, admitted = bands.in_range(epochs.band, row_z, model=model, wave_range=wave_range)
+        covered = admitted = np.ones(len(epochs.target), dtype=np.bool_)
+        for end in z_span:
+            row_z = np.where(is_valid, end, 0.0)[epochs.target]
+            at_end = bands.in_range(epochs.band, row_z, model=model, wave_range=wave_range)
+            covered, admitted = covered & at_end[0], admitted & at_end[1]
         dropped[np.unique(epochs.target[~covered])] = True
         epochs = epochs.take(covered & admitted & is_valid[epochs.target])
     count = np.bincount(epochs.target, minlength=n)
@@ -116,6 +124,21 @@ def prepare(
         band_dropped=dropped & is_valid,
         points_rejected=rejected,
     )
+
+
+def _redshifts(
+    z_hel: NDArray[np.float64], constraints: Constraints | None
+) -> tuple[NDArray[np.float64], tuple[NDArray[np.float64], ...]]:
+    """Redshift of each target to start from, and the ends of the range it may end in."""
+    if constraints is None or "z" not in constraints.names:
+        return z_hel, (z_hel,)
+    i = constraints.names.index("z")
+    has_prior = constraints.ivar[:, i] > 0
+    mean = np.where(has_prior, constraints.mean[:, i], z_hel)
+    reach = 3.0 / np.sqrt(np.where(has_prior, constraints.ivar[:, i], np.inf))
+    low, high = constraints.low[:, i], constraints.high[:, i]
+    z = np.where(np.isfinite(z_hel) & (z_hel >= 0), z_hel, mean)
+    return z, tuple(np.clip(mean + side * reach, low, high) for side in (-1.0, 1.0))
 
 
 def _flatten(lcs: LightCurves) -> tuple[FlatEpochs, list[str]]:

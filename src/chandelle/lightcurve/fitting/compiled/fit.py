@@ -1,4 +1,4 @@
-"""Fit of one supernova: starts, race, descent, refits until at rest; `fitting.rounds` as a loop."""
+"""Fit of one supernova: starts, race, descent, refits until at rest; `fitting.lanes` as a loop."""
 
 import math
 
@@ -31,6 +31,7 @@ from chandelle.lightcurve.fitting.compiled.tables import (
 from chandelle.lightcurve.fitting.limits import (
     AT_REST_SIGMA,
     AT_REST_SIGMA_LATE,
+    LATE_ROUND,
     MAX_ROUNDS,
     MAX_STEPS,
     RACE_STEPS,
@@ -263,7 +264,7 @@ def fit_targets(
             out.n_steps[k] += n_steps
             if is_refit:
                 out.n_rounds[k] += 1
-                limit = AT_REST_SIGMA if job < n_race + 2 * SETTLING_ROUND else AT_REST_SIGMA_LATE
+                limit = AT_REST_SIGMA if job <= n_race + LATE_ROUND else AT_REST_SIGMA_LATE
                 is_still = distance_moved(params, start, hessian, room) < limit
                 at_rest = is_still or not with_model
             elif abs(params[3]) > reach and reach < choices.c_max:
