@@ -117,13 +117,7 @@ def print_bts(data: Path) -> None:
         status = fits.to_pandas()["status"].value_counts()
         print(f"\nBTS, model_cov={model_cov}: {len(fits)} rows, {cpu:.1f} CPU s")
         print("  " + ", ".join(f"{k} {v} ({v / len(fits):.3f})" for k, v in status.items()))
-    table = fits.to_pandas()
-    passed = bts.cuts(lcs, table)
-    left = (table["status"] == "ok").to_numpy()
-    print(f"  of {left.sum()} fitted: cut, pass it, pass all so far")
-    for name in passed:
-        left = left & passed[name].to_numpy()
-        print(f"    {name}: {int(passed[name].sum())}, {int(left.sum())}")
+    print(bts.fit_as_dr2(lcs)[1])
     peaks = bts.maxima(lcs, fits)
     for about, off in (
         ("fitted maximum - peakmag", peaks["mag"] - peaks["peak_mag"]),

@@ -8,11 +8,12 @@ import pandas as pd
 
 import chandelle as ch
 from chandelle.core.units import ZP_NJY
+from chandelle.lightcurve.cutflow import CutFlow
+from chandelle.lightcurve.cuts import apply_cuts
 from chandelle.lightcurve.residuals import model_light_curves
 from chandelle.products.schema import table_from_columns
 
-DETECTION = 5.0
-_WINDOW = (-10.0, 40.0)
+DR2_PHASES = (-10.0, 40.0)
 _GRID = np.arange(-15.0, 15.01, 0.25)
 
 
@@ -24,50 +25,10 @@ def read_bts(data: Path) -> ch.LightCurves:
     )
 
 
-def sampling(lcs: ch.LightCurves, fits: pd.DataFrame) -> pd.DataFrame:
-    """Detections (5 sigma) of each target about its maximum: all, before, after, and bands."""
-    row = fits.index.get_indexer(lcs["sn"].astype(str))
-    phase = (lcs["mjd"] - fits["t0"].to_numpy()[row]) / (1 + fits["z"].to_numpy()[row])
-    seen = (lcs["flux"] > DETECTION * lcs["flux_err"]) & (phase > _WINDOW[0]) & (phase < _WINDOW[1])
-    epochs = pd.DataFrame(
-        {"sn": lcs["sn"], "band": lcs["band"], "before": phase < 0, "after": phase >= 0}
-    )[seen]
-    groups = epochs.groupby("sn")
-    out = pd.DataFrame({"n": groups.size(), "bands": groups["band"].nunique()})
-    out["before"], out["after"] = groups["before"].sum(), groups["after"].sum()
-    return out.reindex(fits.index, fill_value=0)
-
-
-def cuts(lcs: ch.LightCurves, fits: pd.DataFrame) -> pd.DataFrame:
-    """Whether each fitted target passes each cut of the ZTF DR2.
-
-    Parameters
-    ----------
-    lcs : LightCurves
-        Light curves.
-    fits : DataFrame
-        Their fits.
-
-    Returns
-    -------
-    DataFrame
-        One Boolean column a cut; a target without answer passes none.
-    """
-    seen = sampling(lcs, fits)
-    passed = pd.DataFrame(
-        {
-            "7 detections": seen["n"] >= 7,
-            "2 bands": seen["bands"] >= 2,
-            "2 before maximum": seen["before"] >= 2,
-            "2 after maximum": seen["after"] >= 2,
-            "-0.2 < c < 0.8": fits["c"].between(-0.2, 0.8),
-            "abs(x1) < 3": fits["x1"].abs() < 3,
-            "x1_err < 1": fits["x1_err"] < 1,
-            "c_err < 0.1": fits["c_err"] < 0.1,
-            "t0_err < 1": fits["t0_err"] < 1,
-        }
-    )
-    return passed & (fits["status"] == "ok").to_numpy()[:, None]
+def fit_as_dr2(lcs: ch.LightCurves) -> tuple[ch.SaltFits, CutFlow]:
+    """Fit within the phases of the ZTF DR2 and make its cuts; all fits, and the counts."""
+    fits = ch.fit_salt(lcs, phase_range=DR2_PHASES)
+    return fits, apply_cuts(fits, "dr2", lcs=lcs)[1]
 
 
 def maxima(lcs: ch.LightCurves, fits: ch.SaltFits) -> pd.DataFrame:

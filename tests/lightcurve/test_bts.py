@@ -36,24 +36,36 @@ def test_every_target_gets_a_row_with_a_status(fitted):
 
 
 @pytest.mark.real
-def test_cuts_are_counted(fitted):
-    lcs, fits = fitted
-    table = fits.to_pandas()
-    passed = bts.cuts(lcs, table)
-    left = passed.all(axis=1)
-    _log.info("%s, all %d", passed.sum().to_dict(), left.sum())
-    assert not passed[(table["status"] != "ok").to_numpy()].any(axis=None)
-    assert 750 < left.sum() < 830
-    assert (table.loc[left, "x1_err"] < 1).all()
-    # Counted again by hand for one supernova.
-    name = left.index[left][0]
-    fit, epochs = table.loc[name], lcs.of(name).to_pandas()
-    phase = (epochs["mjd"] - fit.t0) / (1 + fit.z)
-    seen = epochs[(epochs["flux"] > 5 * epochs["flux_err"]) & (phase > -10) & (phase < 40)]
-    counted = bts.sampling(lcs, table).loc[name]
-    assert counted["n"] == len(seen)
-    assert counted["before"] == (phase[seen.index] < 0).sum()
-    assert counted["bands"] == seen["band"].nunique()
+def test_cuts_are_those_counted_by_hand(real_data):
+    lcs = bts.read_bts(real_data)
+    fits, counts = bts.fit_as_dr2(lcs)
+    _log.info("%s", counts)
+    table, epochs = fits.to_pandas(), lcs.table.to_pandas()
+    fit = table.loc[epochs["sn"]].reset_index(drop=True)
+    epochs["phase"] = (epochs["mjd"] - fit["t0"]) / (1 + fit["z"])
+    seen = epochs[(epochs["flux"] >= 5 * epochs["flux_err"]) & epochs["phase"].between(-10, 40)]
+    n_bands = seen.groupby("sn")["band"].nunique()
+    before = seen[seen["phase"] < 0].groupby("sn")["band"].nunique()
+    after = seen[seen["phase"] > 0].groupby("sn")["band"].nunique()
+
+    def each(counted):
+        return counted.reindex(table.index, fill_value=0)
+
+    by_hand = (
+        (table["status"] == "ok")
+        & (each(seen.groupby("sn").size()) >= 7)
+        & (each(n_bands) >= 2)
+        & (each(before) >= 2)
+        & (each(after) >= 2)
+        & table["x1"].between(-3, 3)
+        & table["c"].between(-0.2, 0.8)
+        & (table["x1_err"] <= 1)
+        & (table["c_err"] <= 0.1)
+        & (table["t0_err"] <= 1)
+    )
+    assert counts.kept.sum() == by_hand.sum()
+    assert by_hand.sum() > 500
+    np.testing.assert_array_equal(counts.kept, by_hand)
 
 
 @pytest.mark.real
