@@ -23,6 +23,14 @@ _LEAST_OWN = 1e-4
 """Least part of an epoch's variance given the others that is left to it alone, at low rank."""
 
 
+class CovarianceError(InputError):
+    """A covariance that cannot be inverted; `reason` is the word that is counted."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 def factor_of(cov: FloatArray) -> FloatArray:
     """Columns U of a dense covariance.
 
@@ -41,7 +49,7 @@ def factor_of(cov: FloatArray) -> FloatArray:
 
     Raises
     ------
-    InputError
+    CovarianceError
         If it is not symmetric, not finite, not positive definite or singular; the message gives its
         rank and condition number.
     """
@@ -136,23 +144,32 @@ def _decomposed(cov: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     if cov.ndim != 2 or cov.shape[0] != cov.shape[1]:
         raise InputError(f"a flux covariance must be square, got {cov.shape}")
     if not np.isfinite(cov).all():
-        raise InputError("flux covariance has NaN or infinity")
+        raise CovarianceError("cov_not_finite", "flux covariance has NaN or infinity")
     sigma = np.sqrt(np.where(np.diagonal(cov) > 0, np.diagonal(cov), np.nan))
     if np.isnan(sigma).any():
-        raise InputError(f"flux covariance: {np.isnan(sigma).sum()} variances are not positive")
+        raise CovarianceError(
+            "cov_not_positive",
+            f"flux covariance: {np.isnan(sigma).sum()} variances are not positive",
+        )
     correlation = cov / np.outer(sigma, sigma)
     if np.abs(correlation - correlation.T).max(initial=0.0) > _ASYMMETRY:
-        raise InputError("flux covariance is not symmetric")
+        raise CovarianceError("cov_not_symmetric", "flux covariance is not symmetric")
     values, vectors = np.linalg.eigh(0.5 * (correlation + correlation.T))
     limit = values[-1] / MAX_CONDITION
+    if values[0] < -limit:
+        raise CovarianceError(
+            "cov_not_positive",
+            "flux covariance is not positive definite: eigenvalues of its correlations from "
+            f"{values[0]:.1e} to {values[-1]:.1e}; an error in its making",
+        )
     if values[0] < limit:
-        state = "not positive definite" if values[0] < -limit else "singular"
         least = abs(values[0])
         condition = values[-1] / least if least > 1e-16 * values[-1] else np.inf
-        raise InputError(
-            f"flux covariance is {state}: rank {np.sum(values > limit)} of {len(values)}, "
+        raise CovarianceError(
+            "cov_singular",
+            f"flux covariance is singular: rank {np.sum(values > limit)} of {len(values)}, "
             f"condition number {condition:.1e}; remove epochs that repeat others, or add the noise "
-            "that is missing on its diagonal"
+            "that is missing on its diagonal",
         )
     return sigma, values, vectors
 

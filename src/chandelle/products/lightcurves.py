@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from chandelle.core.atomic import atomic_folder
 from chandelle.core.errors import InputError
 from chandelle.core.typing import ArrayLike
-from chandelle.products.flux_covariance import check_factor, low_rank_factor
+from chandelle.products.flux_covariance import CovarianceError, check_factor, low_rank_factor
 from chandelle.products.passband import Passband, passband_table, passbands_of_table
 from chandelle.products.product import Product, read_meta, read_table, write_table
 from chandelle.products.schema import Column, Schema, table_from_columns
@@ -119,8 +119,9 @@ class LightCurves(Product):
         ----------
         dense : mapping of name to NDArray, shape (epoch, epoch), nJy^2
             Whole covariances of some supernovae, rows in the order of their epochs in the table.
-            Their diagonal becomes flux_err. One that is singular or not positive is not used: its
-            epochs are rejected as cov_singular, with rank and condition number in the log.
+            Their diagonal becomes flux_err. One that cannot be inverted is not used: its
+            epochs are rejected (cov_singular, cov_not_positive, cov_not_symmetric or
+            cov_not_finite), with rank and condition number or eigenvalues in the log.
         factor : NDArray, shape (obs, column), nJy
             Instead: columns U of all epochs; flux_err stays the whole error.
         rank : int, optional
@@ -258,12 +259,14 @@ def add_dense(
     rows_of = _rows_of(lcs, dense)
     own: dict[str, np.ndarray] = {}
     errors: dict[str, float] = {}
+    lost: dict[str, tuple[str, int]] = {}
     for sn, cov in dense.items():
         cov = np.asarray(cov, dtype=float)
         try:
             own[sn], errors[sn] = low_rank_factor(cov, len(cov) if rank is None else rank)
-        except InputError as error:
+        except CovarianceError as error:
             _log.warning("%s: %s", sn, error)
+            lost[sn] = (error.reason, len(rows_of[sn]))
     before = lcs.covariance_factor
     width = max([0, before.shape[1], *(columns.shape[1] for columns in own.values())])
     factor, flux_err = np.zeros((len(lcs), width)), lcs["flux_err"].copy()
@@ -275,7 +278,7 @@ def add_dense(
     out = lcs._with_column("cov_factor", factor)._with_column("flux_err", flux_err)
     if rank is not None and errors:
         out = _with_rank(out, rank, errors)
-    return _without(out, {sn: len(rows_of[sn]) for sn in dense if sn not in own})
+    return _without(out, lost)
 
 
 def _rows_of(lcs: LightCurves, dense: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -306,16 +309,16 @@ def _with_rank(lcs: LightCurves, rank: int, errors: Mapping[str, float]) -> Ligh
     return replace(lcs, meta=lcs.meta.with_provenance(covariance_rank=said))
 
 
-def _without(lcs: LightCurves, singular: Mapping[str, int]) -> LightCurves:
-    """Reject the epochs of supernovae whose covariance cannot be used."""
-    if not singular:
+def _without(lcs: LightCurves, unusable: Mapping[str, tuple[str, int]]) -> LightCurves:
+    """Reject the epochs of supernovae whose covariance cannot be used, by reason and number."""
+    if not unusable:
         return lcs
     lost = pa.table(
         {
-            "sn": pa.array(list(singular), pa.string()),
-            "reason": pa.array(["cov_singular"] * len(singular), pa.string()),
-            "count": pa.array(list(singular.values()), pa.int64()),
+            "sn": pa.array(list(unusable), pa.string()),
+            "reason": pa.array([reason for reason, _ in unusable.values()], pa.string()),
+            "count": pa.array([count for _, count in unusable.values()], pa.int64()),
         }
     )
-    out = lcs.select(~np.isin(lcs["sn"].astype(str), list(singular)))
+    out = lcs.select(~np.isin(lcs["sn"].astype(str), list(unusable)))
     return replace(out, rejected=pa.concat_tables([out.rejected, lost]))

@@ -60,27 +60,39 @@ def with_value(value: float):
 
 
 @pytest.mark.parametrize(
-    ("make", "words"),
+    ("make", "reason", "words"),
     [
         pytest.param(
-            doubled, "singular: rank {less} of {n}, condition number (inf|[1-9].*e)", id="row 29"
+            doubled,
+            "cov_singular",
+            "singular: rank {less} of {n}, condition number (inf|[1-9].*e)",
+            id="row 29",
         ),
-        pytest.param(flipped, "not positive definite: rank {less} of {n}, condition", id="row 30"),
-        pytest.param(uneven, "flux covariance is not symmetric", id="not symmetric"),
-        pytest.param(with_value(np.nan), "flux covariance has NaN or infinity", id="NaN"),
-        pytest.param(with_value(0.0), "1 variances are not positive", id="no variance"),
-        pytest.param(with_value(-1.0), "1 variances are not positive", id="negative variance"),
+        pytest.param(
+            flipped,
+            "cov_not_positive",
+            "not positive definite: eigenvalues of its correlations from -5.0e-01 to",
+            id="row 30",
+        ),
+        pytest.param(uneven, "cov_not_symmetric", "is not symmetric", id="not symmetric"),
+        pytest.param(with_value(np.nan), "cov_not_finite", "has NaN or infinity", id="NaN"),
+        pytest.param(
+            with_value(0.0), "cov_not_positive", "1 variances are not positive", id="no variance"
+        ),
+        pytest.param(
+            with_value(-1.0), "cov_not_positive", "1 variances are not positive", id="negative"
+        ),
     ],
 )
 def test_an_unusable_covariance_costs_its_supernova_alone(
-    curves: LightCurves, caplog: pytest.LogCaptureFixture, make, words: str
+    curves: LightCurves, caplog: pytest.LogCaptureFixture, make, reason: str, words: str
 ) -> None:
     given = {GOOD: plain(curves, GOOD), BAD: make(curves)}
     n = len(given[BAD])
     with caplog.at_level(logging.WARNING):
         out = curves.with_covariance(dense=given)
     assert re.search(f"{BAD}: .*{words.format(n=n, less=n - 1)}", caplog.text)
-    assert {"sn": BAD, "reason": "cov_singular", "count": n} in out.rejected.to_pylist()
+    assert {"sn": BAD, "reason": reason, "count": n} in out.rejected.to_pylist()
     fits = fit_salt(out).to_pandas()
     assert fits.status.to_dict() == {GOOD: "ok", BAD: "no_data", "sn002": "ok"}
     assert fits.loc[BAD, ["t0", "x0", "x1", "c", "t0_err"]].isna().all()
