@@ -48,7 +48,7 @@ class PassbandFamily:
         Where the transmission is tabulated, increasing, in `unit`; numbers of detectors.
     wave : NDArray, shape (sample,), angstrom
         Increasing, common to all nodes.
-    transmission : NDArray, shape (*node, sample)
+    transmission : NDArray, shape (node, ..., sample)
         Photons counted per photon.
     unit : str
         Of radius, x_fp and y_fp, for whoever reads; columns must be in the same.
