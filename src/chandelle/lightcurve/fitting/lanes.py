@@ -29,6 +29,7 @@ from chandelle.lightcurve.fitting.limits import (
     SAME_MINIMUM_DAYS,
     SETTLING_ROUND,
     TWO_MINIMA_COST,
+    part_of_way,
 )
 from chandelle.lightcurve.fitting.problem import C_SERIES, FitProblem
 from chandelle.lightcurve.fitting.results import FitArrays
@@ -263,7 +264,7 @@ def refit_to_rest(
 ) -> BatchResult:
     """Refit each lane until its epochs stay and its answer is where the model error was taken.
 
-    An answer that goes back and forth is caught by starting from the middle of its last two.
+    An answer that goes back and forth is caught by starting between its last start and itself.
 
     Parameters
     ----------
@@ -291,8 +292,7 @@ def refit_to_rest(
         if not again.any():
             break
         used = np.where(again[:, None], wanted, used)
-        middle = 0.5 * (start + answer.params)
-        start = middle if turn >= SETTLING_ROUND else answer.params
+        start = start + part_of_way(turn) * (answer.params - start)
         new = refit(start, used)
         limit = AT_REST_SIGMA if turn < LATE_ROUND else AT_REST_SIGMA_LATE
         is_still = (_moved(new, start) < limit) | ~needs_move

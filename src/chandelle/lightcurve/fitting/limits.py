@@ -16,4 +16,14 @@ SAME_MINIMUM_DAYS = 1.0
 TWO_MINIMA_COST = 4.0
 """Difference of `guess.epoch_cost` below which two minima are both told."""
 SETTLING_ROUND = 5
-"""From this round on epochs only leave, so that the rounds end."""
+"""From this round on epochs only leave, so that the rounds end, and the next start lies between the
+last one and its answer, which goes back and forth."""
+
+
+def part_of_way(turn: int) -> float:
+    """How far from the last start to its answer the next start lies: ever less in late rounds."""
+    if turn < SETTLING_ROUND:
+        return 1.0
+    if turn < 2 * SETTLING_ROUND:
+        return 0.5
+    return 0.25 if turn < 4 * SETTLING_ROUND else 0.08

@@ -38,10 +38,13 @@ from chandelle.lightcurve.fitting.limits import (
     SAME_MINIMUM_DAYS,
     SETTLING_ROUND,
     TWO_MINIMA_COST,
+    part_of_way,
 )
 from chandelle.lightcurve.fitting.results import FitArrays
 from chandelle.physics.compiled.bands import ModelArrays
 from chandelle.physics.compiled.grid import Floats
+
+_part_of_way = compiled(part_of_way)
 
 
 @compiled
@@ -122,10 +125,10 @@ def _begin(
             count -= 1
         is_same = is_same and space.wanted[i] == space.used[i]
         space.used[i] = space.wanted[i]
+    # An answer that goes back and forth is caught between its last start and itself.
+    part = _part_of_way(turn)
     for p in range(N_PARAMS):
-        # An answer that goes back and forth is caught in the middle of its last two.
-        middle = 0.5 * (start[p] + params[p])
-        start[p] = middle if turn >= SETTLING_ROUND else params[p]
+        start[p] += part * (params[p] - start[p])
     return -1 if is_same else count
 
 
