@@ -36,6 +36,7 @@ def test_simulation_equals_truth_and_the_fits_of_snana(survey, real_data, tmp_pa
     _log.info("c - FITRES %+.4f (%.4f)", dc.median(), pantheonplus.scatter(dc))
     _log.info("x1 - FITRES %+.4f (%.4f)", dx1.median(), pantheonplus.scatter(dx1))
     assert abs(mean) < 3 * error
+    assert abs(mean) < 0.04
     assert abs(dc.median()) < 0.004
     assert pantheonplus.scatter(dc) < widest
     assert abs(dx1.median()) < 0.02
