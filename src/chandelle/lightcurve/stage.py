@@ -332,7 +332,9 @@ def _add_derivatives(
     modes = lcs["dflux_dmode"] if lcs.modes else np.zeros((len(lcs), 0))
     is_ok = columns.status[rows] == "ok"
     params = np.where(is_ok[:, None], result.params[:, :4], np.nan)
-    found = answer_derivatives(problem, params, result.used, modes[problem.epochs.row])
+    found = answer_derivatives(
+        problem, params, result.gradient, result.used, modes[problem.epochs.row]
+    )
     n = len(columns.status)
     for name, part in (("zp", found.by_zp), ("lambda", found.by_wave), ("mode", found.by_mode)):
         if not part.shape[1]:

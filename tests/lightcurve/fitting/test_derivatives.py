@@ -5,6 +5,7 @@ moves them; here they go on to 1e-7 sigma.
 """
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,9 +20,10 @@ from chandelle.products.saltfits import SaltFits
 
 NAMES = ("t0", "x0", "x1", "c")
 BANDS = ("lsstg", "ztfr")
-CASES = {
+CASES: dict[str, dict[str, Any]] = {
     "plain": {"factor": False, "model_cov": False},
     "factor and model": {"factor": True, "model_cov": True},
+    "at a bound": {"factor": False, "model_cov": False, "bounds": {"c": (-0.3, 0.05)}},
 }
 
 
@@ -39,8 +41,9 @@ def to_the_end():
 class Calibrated:
     """A sample that can be refitted under changes of its calibration."""
 
-    def __init__(self, lcs: LightCurves, *, factor: bool, model_cov: bool) -> None:
-        self.lcs, self.model_cov = lcs, model_cov
+    def __init__(self, lcs: LightCurves, *, factor: bool, model_cov: bool, **how: Any) -> None:
+        self.lcs, self.how = lcs, {"model_cov": model_cov, **how}
+        self.how["engine"] = "jax" if model_cov else "cpu"
         self.band, error = lcs["band"].astype(str), lcs["flux_err"]
         shared = [np.where(self.band == name, 0.6 * error, 0.0) for name in np.unique(self.band)]
         shared.append(0.5 * error * np.sin(lcs["mjd"]))
@@ -53,8 +56,7 @@ class Calibrated:
     def fit(self, lcs: LightCurves, factor: np.ndarray, **options) -> SaltFits:
         if factor.shape[1]:
             lcs = lcs.with_covariance(factor=factor)
-        engine = "jax" if self.model_cov else "cpu"
-        fits = fit_salt(lcs, model_cov=self.model_cov, engine=engine, **options)
+        fits = fit_salt(lcs, **self.how, **options)
         assert (fits["status"] == "ok").all()
         return fits
 
@@ -73,6 +75,11 @@ class Calibrated:
         names = ["mode"] if name == "dtheta_dmode" else by_band
         values = self.fits[name].reshape(len(self.fits), len(names), 4)
         return values[:, names.index(column)]
+
+    @property
+    def is_held(self) -> np.ndarray:
+        """Whether color stands at its upper bound, shape (sn,)."""
+        return self.fits["c"] == self.how.get("bounds", {}).get("c", (0.0, np.inf))[1]
 
     def step(self, slope: np.ndarray) -> float:
         """A step that moves some answer by 3e-3 sigma: far above the noise of the refits.
@@ -137,4 +144,15 @@ def test_a_band_that_a_supernova_lacks_does_not_move_it(sample: Calibrated) -> N
         without = ~np.isin(sample.fits["sn"], sample.lcs["sn"][sample.band == "lsstg"])
         assert without.any()
         assert (slope[without] == 0.0).all()
-        assert (slope[~without] != 0.0).all()
+        assert (slope[~without] != 0.0).all(axis=1)[~sample.is_held[~without]].all()
+
+
+def test_a_parameter_that_its_bound_holds_stays(sample: Calibrated) -> None:
+    is_held = sample.is_held
+    assert is_held.any() == ("bounds" in sample.how)
+    assert not is_held.all()
+    for by in ("zp", "lambda", "mode"):
+        slope = sample.fits.derivative(by)
+        assert (slope[is_held, :, 3] == 0.0).all()
+        assert (slope[is_held, :, :3] != 0.0).any(axis=(1, 2)).all()
+        assert (slope[~is_held, :, 3] != 0.0).any(axis=1).all()

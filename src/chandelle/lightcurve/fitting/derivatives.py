@@ -5,7 +5,8 @@ The answer :math:`\hat\theta` makes :math:`g(\theta, u) = \partial_\theta \tfrac
 .. math:: d\hat\theta/du = -(dg/d\theta)^{-1}\, \partial g/\partial u
 
 With a model covariance g holds it fixed, but the refits carry it along: then the derivatives of g
-by :math:`\theta` and u include those of the covariance, which moves with a passband too.
+by :math:`\theta` and u include those of the covariance, which moves with a passband too. A parameter
+that its bound holds does not move, and the others move as if it were not fitted.
 """
 
 from collections.abc import Callable
@@ -15,7 +16,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 from numpy.typing import NDArray
 
 from chandelle.core.units import LN10_OVER_2P5
@@ -24,6 +25,7 @@ from chandelle.lightcurve.fitting.batch import make_batches
 from chandelle.lightcurve.fitting.chi2 import Epochs, model_flux, weights_of
 from chandelle.lightcurve.fitting.kernels import Light, errors_of_bands, model_errors
 from chandelle.lightcurve.fitting.lanes import batch_epochs, batch_light, masked
+from chandelle.lightcurve.fitting.newton import held
 from chandelle.lightcurve.fitting.problem import FitProblem
 from chandelle.physics.salt import SaltModel
 from chandelle.physics.salt_bands import BandTable
@@ -64,6 +66,7 @@ class Nudges(eqx.Module):
 def answer_derivatives(
     problem: FitProblem,
     params: NDArray[np.float64],
+    gradient: NDArray[np.float64],
     used: NDArray[np.bool_],
     modes: NDArray[np.float64],
 ) -> AnswerDerivatives:
@@ -75,6 +78,8 @@ def answer_derivatives(
         What was fitted: t0, x0, x1 and c.
     params : NDArray, shape (sn, 4)
         The answers.
+    gradient : NDArray, shape (sn, 4)
+        Derivatives of half the chi2 there, which are not zero at a bound.
     used : NDArray, shape (obs,)
         The epochs in the fits.
     modes : NDArray, shape (obs, mode), nJy
@@ -103,6 +108,7 @@ def answer_derivatives(
             masked(batch_epochs(problem, batch), lane_used),
             jnp.asarray(lane_modes),
             jnp.asarray(params[batch.target]),
+            jnp.asarray(gradient[batch.target]),
         )
         real = slice(0, batch.n_real)
         rows = batch.target[real]
@@ -133,11 +139,12 @@ def lane_derivatives(
     epochs: Epochs,
     modes: Float[Array, "lane obs mode"],
     params: Float[Array, "lane 4"],
+    gradient: Float[Array, "lane 4"],
 ) -> _Slopes:
     """Derivatives of the answers of a batch, one lane after the other."""
 
-    def one(args: tuple[Array, Array, Array, Epochs, Array, Array]) -> _Slopes:
-        passband, z, mwebv, epochs, modes, params = args
+    def one(args: tuple[Array, Array, Array, Epochs, Array, Array, Array]) -> _Slopes:
+        passband, z, mwebv, epochs, modes, params, gradient = args
         lane = eqx.tree_at(
             lambda part: (part.passband, part.z, part.mwebv), light, (passband, z, mwebv)
         )
@@ -148,7 +155,7 @@ def lane_derivatives(
         if curve is not None:
             bands_at = _nudged_bands(model, curve, lengths, passband, z)
 
-        def gradient(theta: Array, nudges: Nudges) -> Array:
+        def pull(theta: Array, nudges: Nudges) -> Array:
             errors = None
             if bands_at is not None:
                 at = flux(theta, nudges)
@@ -163,18 +170,28 @@ def lane_derivatives(
 
             return jax.grad(half)(theta)
 
-        by_theta, by_nudges = jax.jacfwd(gradient, argnums=(0, 1))(params, none)
-        size = jnp.sqrt(jnp.abs(jnp.diagonal(by_theta)))
-        size = jnp.where(size > 0, size, 1.0)
-        scaled = by_theta / (size[:, None] * size[None, :])
+        by_theta, by_nudges = jax.jacfwd(pull, argnums=(0, 1))(params, none)
+        is_free = ~held(params, gradient, epochs.low, epochs.high)
+        kinds = (by_nudges.zp, by_nudges.wave, by_nudges.mode)
+        return _Slopes(*(_solved(by_theta, by_kind, is_free) for by_kind in kinds))
 
-        def solved(right: Array) -> Array:
-            return -(jnp.linalg.solve(scaled, right / size[:, None]) / size[:, None]).T
-
-        return _Slopes(*(solved(part) for part in (by_nudges.zp, by_nudges.wave, by_nudges.mode)))
-
-    args = (light.passband, light.z, light.mwebv, epochs, modes, params)
+    args = (light.passband, light.z, light.mwebv, epochs, modes, params, gradient)
     return jax.lax.map(one, args)
+
+
+def _solved(
+    by_theta: Float[Array, "param param"],
+    by_nudge: Float[Array, "param nudge"],
+    is_free: Bool[Array, " param"],
+) -> Float[Array, "nudge param"]:
+    """Solve the module's equation for the parameters that are free; the others stay."""
+    size = jnp.sqrt(jnp.abs(jnp.diagonal(by_theta)))
+    size = jnp.where(size > 0, size, 1.0)
+    scaled = by_theta / (size[:, None] * size[None, :])
+    unit = jnp.eye(len(size), dtype=size.dtype)
+    scaled = jnp.where(is_free[:, None] & is_free[None, :], scaled, unit)
+    right = jnp.where(is_free[:, None], by_nudge / size[:, None], 0.0)
+    return -(jnp.linalg.solve(scaled, right) / size[:, None]).T
 
 
 def _nudged_bands(

@@ -56,7 +56,12 @@ class _State(eqx.Module):
     is_done: Bool[Array, ""]
 
 
-def _held(params: Array, gradient: Array, low: Array, high: Array) -> Bool[Array, " param"]:
+def held(
+    params: Float[Array, " param"],
+    gradient: Float[Array, " param"],
+    low: Float[Array, " param"],
+    high: Float[Array, " param"],
+) -> Bool[Array, " param"]:
     """Tell which parameters stand at a bound and would leave."""
     return ((params <= low) & (gradient > 0)) | ((params >= high) & (gradient < 0))
 
@@ -69,7 +74,7 @@ def _plan(
     damping: Float[Array, ""],
 ) -> tuple[Float[Array, " param"], Float[Array, ""]]:
     """Damped step inside the bounds, and the decrease it promises (inf where not convex)."""
-    is_free = ~_held(params, at.gradient, low, high)
+    is_free = ~held(params, at.gradient, low, high)
     gradient = jnp.where(is_free, at.gradient, 0.0)
     scale = jnp.sqrt(jnp.abs(jnp.diagonal(at.gauss_newton)))
     scale = jnp.where(is_free & (scale > 0), scale, 1.0)
@@ -181,5 +186,5 @@ def minimize(
         n_steps=end.n_steps,
         is_converged=end.is_done & jnp.isfinite(end.at.value),
         is_stalled=end.is_stalled,
-        at_bound=_held(end.params, end.at.gradient, low, high),
+        at_bound=held(end.params, end.at.gradient, low, high),
     )
