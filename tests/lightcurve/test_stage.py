@@ -53,6 +53,37 @@ def noise(n, *, seed, level=0.0):
     ]
 
 
+def test_what_is_free_is_checked(lcs):
+    assert FitConfig.of("fit_salt", free="z").free == ("z",)
+    with pytest.raises(InputError, match="free names a parameter twice: z, z"):
+        fit_salt(lcs, free=("z", "z"))
+    with pytest.raises(InputError, match="fitted by JAX alone"):
+        fit_salt(lcs, free="z", engine="cpu")
+    with pytest.raises(InputError, match="free"):
+        FitConfig.of("fit_salt", free="dust")
+
+
+def test_a_color_at_its_bound_has_the_width_of_what_falls_off_there(lcs, fits):
+    """Slope and bend of half the chi2 along the bound, from fits at bounds nearby."""
+    free = fits.to_pandas()
+    for sigmas in (2.0, 8.0):
+        high = (free.c - sigmas * free.c_err).to_numpy()
+        step = 0.02 * free.c_err.to_numpy()
+        at = [
+            fit_salt(lcs, bounds={"c": (-1.5, high + side * step)}).to_pandas()
+            for side in (-1.0, 0.0, 1.0)
+        ]
+        assert (at[1].status == "ok").all()
+        assert ((at[1]["flags"] & int(Flag.AT_BOUND)) > 0).all()
+        np.testing.assert_array_equal(at[1].c, high)
+        slope = (at[2].chi2 - at[0].chi2) / (4 * step)
+        bend = (at[2].chi2 - 2 * at[1].chi2 + at[0].chi2) / (2 * step**2)
+        same = (at[0].n_used == at[1].n_used) & (at[2].n_used == at[1].n_used)
+        assert same.sum() > 8
+        expected = 1 / np.sqrt(slope**2 + bend)
+        np.testing.assert_allclose(at[1].c_err[same], expected[same], rtol=1e-3)
+
+
 def test_every_bad_target_has_its_row_and_reason(sample):
     epochs, targets = sample
     epochs, targets = epochs[epochs.sn < "sn002"], targets[:2]

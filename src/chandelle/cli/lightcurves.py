@@ -12,6 +12,8 @@ from chandelle.cli.fit_options import FitOptions, ReadingOptions
 
 _MEND = {
     "z_invalid": "give the heliocentric redshift as a column z, or --targets with a table of them",
+    "mwebv_invalid": "give E(B-V), 0 to 5 mag, not A_V, as a column mwebv, or --targets with it",
+    "covariance_invalid": "the covariance of its fluxes cannot be used; the warnings above say why",
     "no_data": "every epoch was rejected; the warnings above say why",
     "no_band_in_range": "no band lies within the model's wavelengths at these redshifts",
     "underconstrained": "too few epochs are left to fit; see --phase-range and --wave-range",

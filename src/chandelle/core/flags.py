@@ -38,6 +38,8 @@ class Flag(IntFlag):
     """Epochs within the range of phases are left out: with them the answer moves them out again."""
     NOT_AT_REST = 1 << 15
     """Refits under the model's covariance still move the answer, by up to a tenth of an error."""
+    MWEBV_UNKNOWN = 1 << 16
+    """E(B-V) of the Milky Way is unknown and counts as zero."""
 
 
 def describe(flags: int) -> str:
@@ -62,6 +64,7 @@ _WORDS = {
     Flag.POOR_PHASE_COVERAGE: "poor coverage of maximum",
     Flag.EPOCHS_HELD_OUT: "epochs at the edge of the phases left out",
     Flag.NOT_AT_REST: "not quite at rest under the model's covariance",
+    Flag.MWEBV_UNKNOWN: "Milky Way dust unknown",
 }
 
 

@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2 as chi2_distribution
@@ -14,6 +15,7 @@ from chandelle.core.units import LN10_OVER_2P5
 from chandelle.lightcurve.fitting.answers import covariance_of
 from chandelle.lightcurve.fitting.constraints import SALT_NAMES
 from chandelle.lightcurve.fitting.limits import LATE_ROUND
+from chandelle.lightcurve.fitting.newton import held
 from chandelle.lightcurve.fitting.prepare import N_PARAMS, Prepared
 from chandelle.lightcurve.fitting.problem import FitProblem
 from chandelle.lightcurve.fitting.results import FitArrays
@@ -85,6 +87,7 @@ def blank_columns(lcs: LightCurves, ready: Prepared, *, names: tuple[str, ...]) 
     flags = np.where(ready.band_dropped, int(Flag.BAND_DROPPED), 0)
     touched = np.isin(targets["sn"].astype(str), lcs.rejected["sn"].to_pylist())
     flags |= np.where(touched | ready.points_rejected, int(Flag.POINTS_REJECTED), 0)
+    flags |= np.where(ready.mwebv_unknown, int(Flag.MWEBV_UNKNOWN), 0)
     flags |= _suspects(lcs)
     traveling: dict[str, Any] = {"sn": targets["sn"], "z": ready.z.copy()}
     traveling |= {name: targets[name] for name in _TRAVELING}
@@ -137,7 +140,7 @@ def fill_columns(
         Least significance of a supernova.
     """
     params, n_param = result.params, len(columns.names)
-    cov = covariance_of(result.hessian)
+    cov = covariance_of(result.hessian, _push(problem, result))
     with np.errstate(invalid="ignore"):
         error = np.sqrt(np.diagonal(cov, axis1=1, axis2=2))[:, [0, 2, 3]]
         is_unmeasured = (error > _UNMEASURED).any(axis=1)
@@ -177,6 +180,13 @@ def fill_columns(
     flags |= np.where(status == "no_detection", int(Flag.UPPER_LIMIT), 0)
     flags |= _quality(problem, params, np.where(is_ok[:, None, None], cov, np.nan), result.used)
     columns.flags[rows] |= flags
+
+
+def _push(problem: FitProblem, result: FitArrays) -> NDArray[np.float64]:
+    """Gradient of half the chi2 by the parameters that their bound holds, zero by others."""
+    own = problem.constraints
+    at = (result.params, result.gradient, own.low, own.high)
+    return np.where(held(*map(jnp.asarray, at)), result.gradient, 0.0)
 
 
 def _excludes(problem: FitProblem, params: NDArray[np.float64]) -> NDArray[np.bool_]:

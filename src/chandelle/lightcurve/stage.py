@@ -4,12 +4,12 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import jax
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from chandelle.core.config import StageConfig
 from chandelle.core.errors import InputError
@@ -40,6 +40,10 @@ Free = Literal["z", "host_ebv"]
 Pair = tuple[Any, Any]
 
 
+def _as_tuple(names: Any) -> Any:
+    return (names,) if isinstance(names, str) else names
+
+
 class FitConfig(StageConfig):
     """Settings of the light-curve fit."""
 
@@ -51,7 +55,7 @@ class FitConfig(StageConfig):
     wave_range: tuple[float, float] | None = None
     c_max: float = Field(default=1.0, gt=0)
     min_detection: float = Field(default=5.0, ge=0)
-    free: tuple[Free, ...] = ()
+    free: Annotated[tuple[Free, ...], BeforeValidator(_as_tuple)] = ()
     bounds: dict[str, tuple[float, float]] = Field(default_factory=dict)
     priors: dict[str, tuple[float, float]] = Field(default_factory=dict)
     derivatives: bool = False
@@ -70,7 +74,7 @@ def fit_salt(
     wave_range: tuple[float, float] | None = None,
     c_max: float = 1.0,
     min_detection: float = 5.0,
-    free: tuple[Free, ...] = (),
+    free: Free | tuple[Free, ...] = (),
     bounds: Mapping[str, Pair] | None = None,
     priors: Mapping[str, Pair] | None = None,
     derivatives: bool = False,
@@ -82,8 +86,9 @@ def fit_salt(
 
     Minimizes :math:`\chi^2 = r^T C^{-1} r` over (t0, x0, x1, c) at the target's `z_hel` and
     `mwebv`, from several times of maximum, to the exact minimum; errors are those of the inverse
-    Hessian. C is the whole covariance of the light curves' fluxes, `LightCurves.with_covariance`.
-    Outside the model's phases its flux is zero; bands that leave its wavelengths are dropped.
+    Hessian, and of a parameter at its bound the width of what falls off from there. C is the whole
+    covariance of the light curves' fluxes, `LightCurves.with_covariance`. Outside the model's
+    phases its flux is zero; bands that leave its wavelengths are dropped.
 
     Parameters
     ----------
@@ -107,7 +112,7 @@ def fit_salt(
         Bound of the absolute color, where `bounds` gives none.
     min_detection : float
         Least significance of the supernova as a whole, in sigma: chi2 must fall by its square.
-    free : tuple of {"z", "host_ebv"}
+    free : "z", "host_ebv" or a tuple of them
         What is fitted besides: the redshift, and E(B-V) of dust in the host (same law and ratio).
         A free redshift has the target's `z_hel` and `z_err` as its prior unless `priors` gives one,
         whose mean then stands for a `z_hel` that is not known. These fits run in JAX alone.
@@ -120,7 +125,8 @@ def fit_salt(
         modes of the light curves: columns `dtheta_dzp`, `dtheta_dlambda` and `dtheta_dmode`, which
         `SaltFits.derivative` gives by band or mode.
     engine : {"auto", "cpu", "jax"}
-        Compiled loops for the CPU, or JAX; auto takes JAX where its device is a GPU.
+        Compiled loops for the CPU, or JAX; auto takes JAX where its device is a GPU or `free` is
+        given.
     threads : int, optional
         Threads of the CPU engine; one a core by default.
     progress : callable, optional
@@ -130,8 +136,9 @@ def fit_salt(
     -------
     SaltFits
         One row a target in the order of the targets, `flags` with those of `quality_flags`.
-        `status` is "ok", or z_invalid, no_data, no_band_in_range, underconstrained, no_detection,
-        not_converged or singular_covariance; parameters are then NaN.
+        `status` is "ok", or z_invalid, mwebv_invalid, covariance_invalid, no_data,
+        no_band_in_range, underconstrained, bounds_exclude_data, no_detection, not_converged or
+        singular_covariance; parameters are then NaN.
 
     Raises
     ------
@@ -362,8 +369,14 @@ def _check(config: FitConfig, targets: Targets) -> None:
         limits = getattr(config, name)
         if limits is not None and not limits[0] < limits[1]:
             raise InputError(f"{name} must be (low, high) with low < high, got {limits}")
+    if len(set(config.free)) < len(config.free):
+        raise InputError(f"free names a parameter twice: {', '.join(config.free)}")
+    if config.free and config.engine == "cpu":
+        raise InputError('free parameters are fitted by JAX alone; leave out engine="cpu"')
     if config.derivatives and config.free:
         raise InputError("derivatives are those of t0, x0, x1, c alone; leave out free=")
     without_dust = int(np.isnan(targets["mwebv"]).sum())
     if without_dust:
-        _log.warning("mwebv of %d targets is unknown and counts as zero", without_dust)
+        _log.warning(
+            "mwebv of %d targets is unknown and counts as zero; they are flagged", without_dust
+        )

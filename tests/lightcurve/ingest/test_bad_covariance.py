@@ -94,7 +94,7 @@ def test_an_unusable_covariance_costs_its_supernova_alone(
     assert re.search(f"{BAD}: .*{words.format(n=n, less=n - 1)}", caplog.text)
     assert {"sn": BAD, "reason": reason, "count": n} in out.rejected.to_pylist()
     fits = fit_salt(out).to_pandas()
-    assert fits.status.to_dict() == {GOOD: "ok", BAD: "no_data", "sn002": "ok"}
+    assert fits.status.to_dict() == {GOOD: "ok", BAD: "covariance_invalid", "sn002": "ok"}
     assert fits.loc[BAD, ["t0", "x0", "x1", "c", "t0_err"]].isna().all()
     assert fits["flags"][BAD] & int(Flag.POINTS_REJECTED)
     alone = fit_salt(curves).to_pandas()

@@ -17,6 +17,7 @@ from chandelle.core.units import ZP_NJY
 from chandelle.lightcurve.ingest import read_lightcurves
 from chandelle.lightcurve.stage import fit_salt
 
+NUMBERS = ("nan", "minus_nine", "a_v", "sign", "no_dust")
 FITTED = ["t0", "x0", "x1", "c", "chi2"]
 
 
@@ -58,21 +59,26 @@ def fits(good) -> pd.DataFrame:
     point = like_first(epochs, "one_point")
     point = point[point["flux"] == point["flux"].max()]
     bad = [wrong_zp, far, red, point, noise("noise", 30), noise("negative", 30, level=-600.0)]
-    names = [frame["sn"].iloc[0] for frame in bad] + ["empty", "nan", "minus_nine"]
-    bad += [like_first(epochs, name) for name in ("nan", "minus_nine")]
+    names = [frame["sn"].iloc[0] for frame in bad] + ["empty", *NUMBERS]
+    bad += [like_first(epochs, name) for name in NUMBERS]
     z0 = float(targets["z"].iloc[0])
     redshift = {"nan": np.nan, "minus_nine": -9.0, "far_band": 0.8}
-    more = pd.DataFrame({"sn": names, "z": [redshift.get(name, z0) for name in names]})
-    lcs = read_lightcurves(
-        pd.concat([epochs, *bad]), targets=pd.concat([targets, more.assign(mwebv=0.02)])
+    dust = {"a_v": 50.0, "sign": -0.1, "no_dust": np.nan}
+    more = pd.DataFrame(
+        {
+            "sn": names,
+            "z": [redshift.get(name, z0) for name in names],
+            "mwebv": [dust.get(name, 0.02) for name in names],
+        }
     )
+    lcs = read_lightcurves(pd.concat([epochs, *bad]), targets=pd.concat([targets, more]))
     return fit_salt(lcs).to_pandas()
 
 
 def test_a_batch_never_shrinks_and_good_ones_do_not_notice(good, fits):
     epochs, targets = good
     alone = fit_salt(read_lightcurves(epochs, targets=targets)).to_pandas()
-    assert len(fits) == len(targets) + 9
+    assert len(fits) == len(targets) + 12
     assert (alone["status"] == "ok").all()
     np.testing.assert_allclose(fits.loc[alone.index, FITTED], alone[FITTED], rtol=1e-9, atol=1e-9)
 
@@ -104,6 +110,14 @@ def test_rows_25_to_33_have_a_status_and_no_answer(fits, number, name, status):
     assert fits.loc[name, ["x0", "x1", "c", "x1_err"]].isna().all()
     is_limit = bool(fits.loc[name, "flags"] & Flag.UPPER_LIMIT)
     assert is_limit is (status == "no_detection")
+
+
+def test_impossible_dust_has_a_status_and_unknown_dust_a_flag(fits):
+    assert (fits.loc[["a_v", "sign"], "status"] == "mwebv_invalid").all()
+    assert fits.loc[["a_v", "sign"], FITTED].isna().all(axis=None)
+    assert fits.loc["no_dust", "status"] == "ok"
+    has_flag = (fits["flags"] & int(Flag.MWEBV_UNKNOWN)) > 0
+    assert fits.index[has_flag].tolist() == ["no_dust"]
 
 
 def test_row_27_a_mirrored_light_curve_is_flagged_in_the_fit(good):

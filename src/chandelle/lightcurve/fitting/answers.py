@@ -42,20 +42,29 @@ class Answers:
         return Answers(**parts)
 
 
-def covariance_of(hessian: FloatArray) -> FloatArray:
-    """Invert Hessians of half the chi2 at minima.
+def covariance_of(hessian: FloatArray, push: FloatArray | None = None) -> FloatArray:
+    r"""Invert Hessians H of half the chi2 at minima, with what holds a parameter at its bound.
+
+    .. math:: C = (H + \mathrm{diag}\,g^2)^{-1}
+
+    Away from a bound the density falls as :math:`e^{-g x - H x^2 / 2}`. Its width is 1 / g where
+    the slope g is steep, as C has it; where it is flat C is too wide, by a factor 1.74 at most.
 
     Parameters
     ----------
     hessian : NDArray, shape (sn, param, param)
         In units of the parameters.
+    push : NDArray, shape (sn, param), optional
+        The gradient g by parameters that their bound holds; zero by others.
 
     Returns
     -------
     NDArray, shape (sn, param, param)
-        NaN where the Hessian is not positive or too near to singular.
+        NaN where the sum is not positive or too near to singular.
     """
     n = hessian.shape[-1]
+    if push is not None:
+        hessian = hessian + push[:, :, None] ** 2 * np.eye(n)
     diagonal = np.diagonal(hessian, axis1=1, axis2=2)
     usable = np.asarray((diagonal > 0).all(axis=1) & np.isfinite(hessian).all(axis=(1, 2)))
     scale = np.where(usable[:, None], np.sqrt(np.abs(diagonal)), 1.0)

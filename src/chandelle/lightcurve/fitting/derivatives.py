@@ -5,8 +5,8 @@ The answer :math:`\hat\theta` makes :math:`g(\theta, u) = \partial_\theta \tfrac
 .. math:: d\hat\theta/du = -(dg/d\theta)^{-1}\, \partial g/\partial u
 
 With a model covariance g holds it fixed, but the refits carry it along: then the derivatives of g
-by :math:`\theta` and u include those of the covariance, which moves with a passband too. A parameter
-that its bound holds does not move, and the others move as if it were not fitted.
+by :math:`\theta` and u include those of the covariance, which moves with a passband too. A
+parameter that its bound holds does not move, and the others move as if it were not fitted.
 """
 
 from collections.abc import Callable

@@ -57,11 +57,11 @@ class _State(eqx.Module):
 
 
 def held(
-    params: Float[Array, " param"],
-    gradient: Float[Array, " param"],
-    low: Float[Array, " param"],
-    high: Float[Array, " param"],
-) -> Bool[Array, " param"]:
+    params: Float[Array, "*sn param"],
+    gradient: Float[Array, "*sn param"],
+    low: Float[Array, "*sn param"],
+    high: Float[Array, "*sn param"],
+) -> Bool[Array, "*sn param"]:
     """Tell which parameters stand at a bound and would leave."""
     return ((params <= low) & (gradient > 0)) | ((params >= high) & (gradient < 0))
 

@@ -16,6 +16,8 @@ from chandelle.products.lightcurves import LightCurves
 _log = logging.getLogger(__name__)
 
 N_PARAMS = 4
+MWEBV_MAX = 5.0
+"""Behind more dust, 15 mag in the visible, no supernova is seen: the number is an A_V or a slip."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -30,6 +32,8 @@ class Prepared:
         Their passbands; None where nothing can be fitted.
     z, mwebv : NDArray, shape (target,)
         Redshift, and Milky Way E(B-V) with unknown values as zero.
+    mwebv_unknown : NDArray, shape (target,)
+        Which those are.
     status : NDArray of str, shape (target,)
         "ok", or why the target is not fitted.
     band_dropped : NDArray, shape (target,)
@@ -43,6 +47,7 @@ class Prepared:
     bands: BandSet | None
     z: NDArray[np.float64]
     mwebv: NDArray[np.float64]
+    mwebv_unknown: NDArray[np.bool_]
     status: NDArray
     band_dropped: NDArray[np.bool_]
     points_rejected: NDArray[np.bool_]
@@ -94,7 +99,10 @@ def prepare(
         )
         epochs = epochs.take(is_usable)
     has_data = np.bincount(epochs.target, minlength=n) > 0
-    is_valid = np.isfinite(z) & (z >= 0)
+    mwebv = np.asarray(targets["mwebv"], dtype=float)
+    has_dust = np.isnan(mwebv) | ((mwebv >= 0) & (mwebv <= MWEBV_MAX))
+    has_z = np.isfinite(z) & (z >= 0)
+    is_valid = has_z & has_dust
     names, epochs = _only_known(names, epochs, unknown)
     bands = stack_bands(resolve(names, lcs.passbands)) if names else None
     dropped = np.zeros(n, dtype=bool)
@@ -108,22 +116,43 @@ def prepare(
         epochs = epochs.take(covered & admitted & is_valid[epochs.target])
     count = np.bincount(epochs.target, minlength=n)
     status = np.select(
-        [~is_valid, ~has_data, count == 0, count < N_PARAMS],
-        ["z_invalid", "no_data", "no_band_in_range", "underconstrained"],
+        [
+            ~has_z,
+            ~has_dust,
+            ~has_data & _lost_covariance(lcs),
+            ~has_data,
+            count == 0,
+            count < N_PARAMS,
+        ],
+        [
+            "z_invalid",
+            "mwebv_invalid",
+            "covariance_invalid",
+            "no_data",
+            "no_band_in_range",
+            "underconstrained",
+        ],
         default="ok",
     )
     epochs = epochs.take((status == "ok")[epochs.target])
     epochs = epochs.take(np.lexsort((epochs.mjd, epochs.target)))
-    mwebv = np.nan_to_num(np.asarray(targets["mwebv"], dtype=float), nan=0.0)
     return Prepared(
         epochs=epochs,
         bands=bands,
         z=z,
-        mwebv=mwebv,
+        mwebv=np.nan_to_num(mwebv, nan=0.0),
+        mwebv_unknown=np.isnan(mwebv),
         status=status,
         band_dropped=dropped & is_valid,
         points_rejected=rejected,
     )
+
+
+def _lost_covariance(lcs: LightCurves) -> NDArray[np.bool_]:
+    """Whether epochs of each target were rejected since their covariance is unusable."""
+    is_of_it = [reason.startswith("cov_") for reason in lcs.rejected["reason"].to_pylist()]
+    names = np.asarray(lcs.rejected["sn"].to_pylist(), dtype=str)[np.array(is_of_it, dtype=bool)]
+    return np.isin(lcs.targets["sn"].astype(str), names)
 
 
 def _redshifts(
