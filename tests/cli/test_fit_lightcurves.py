@@ -6,6 +6,7 @@ import pytest
 
 import chandelle as ch
 from chandelle.instrument.passbands import load_passband
+from chandelle.lightcurve.stage import FitConfig
 
 N = 6
 
@@ -40,6 +41,7 @@ def test_options_of_the_fit(run, lcs, folder, tmp_path):
     out = tmp_path / "fits.parquet"
     options = "--bounds c=-0.1:0.1 --bounds x1=-inf:1 --priors x1=0:0.5 --phase-range -inf inf"
     options += " --threads 1 --engine cpu --derivatives --block 4"
+    options += " --dust ccm89 --r-v 2.5 --c-max 0.2 --min-detection 3"
     done = run("fit-lightcurves", folder, "-o", out, *options.split())
     assert done.code == 0, done.err
     expected = ch.fit_salt(
@@ -50,6 +52,10 @@ def test_options_of_the_fit(run, lcs, folder, tmp_path):
         threads=1,
         engine="cpu",
         derivatives=True,
+        dust="ccm89",
+        r_v=2.5,
+        c_max=0.2,
+        min_detection=3.0,
     )
     fits = ch.SaltFits.read(out)
     assert fits.meta.provenance["fit"] == expected.meta.provenance["fit"]
@@ -108,6 +114,10 @@ def test_options_of_reading(run, lcs, table, tmp_path):
         ("--priors c=0:-1", "priors: sigma of c must be positive"),
         ("--free dust", '"dust" for --free. Choose from: "z", "host_ebv"'),
         ("--free z --derivatives", "derivatives are those of t0, x0, x1, c alone"),
+        ("--dust sfd", '"sfd" for --dust. Choose from: "f99", "ccm89", "o94"'),
+        ("--r-v 0", "options: r_v: Input should be greater than 0"),
+        ("--c-max -1", "options: c_max: Input should be greater than 0"),
+        ("--min-detection -1", "options: min_detection: Input should be greater than or equal"),
         ("--threads 0", "options: threads: Input should be greater than or equal to 1"),
         ("--block 0", "--block 0: expected 1 or more"),
         ("--engine gpu", '"gpu" for --engine'),
@@ -123,6 +133,21 @@ def test_wrong_options_are_named(run, folder, tmp_path, options, says):
     assert done.code == 2
     assert says in done.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_limits_of_color_and_significance(run, folder, tmp_path):
+    out = tmp_path / "fits.parquet"
+    assert run("fit-lightcurves", folder, "-o", out, "--c-max", 0.02).code == 0
+    assert np.abs(ch.SaltFits.read(out)["c"]).max() == pytest.approx(0.02)
+    done = run("fit-lightcurves", folder, "-o", out, "--min-detection", 1e6)
+    assert done.code == 1
+    assert f"{N} no_detection: no supernova is seen; see --min-detection" in done.err
+
+
+def test_help_names_every_setting(run):
+    shown = run("fit-lightcurves", "--help").out
+    for name in FitConfig.model_fields:
+        assert f"--{name.replace('_', '-')}" in shown
 
 
 def test_targets_and_origin_of_a_folder(run, lcs, folder, tmp_path):

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 
-from chandelle.cli.pairs import named, named_pairs, systems
+from chandelle.cli.pairs import families, named, named_pairs, systems
 from chandelle.core.errors import InputError
 
 _Quiet = Parameter(show_default=False)
@@ -28,6 +28,11 @@ class ReadingOptions:
         What a name of a band means, NAME=BAND as g=ztfg; repeat.
     passband
         Passband that does not ship, NAME=FILE with wavelength [angstrom] and transmission; repeat.
+    passband_family
+        Passbands of a filter by position on the focal plane, NAME=FILE with wave, transmission and
+        radius, x_fp, y_fp or sensor; NAME=PATH:BAND for a folder of snfit's or HDF5; repeat.
+    passband_step
+        How finely these tell positions apart [angstrom]; what the file says, or 0.08 if not given.
     zpsys
         Magnitude system of all rows (ab, vega), or what a name in the column zpsys means:
         NAME=FILE, a spectrum of magnitude zero, or a TOML file of composite systems; repeat.
@@ -54,6 +59,8 @@ class ReadingOptions:
     targets: Path | None = None
     bands: _Words = ()
     passband: _Words = ()
+    passband_family: _Words = ()
+    passband_step: float | None = None
     zpsys: _Words = ()
     time_scale: Literal["utc", "tai", "tt", "tdb"] | None = None
     duplicates: Literal["error", "keep", "merge"] = "error"
@@ -81,10 +88,17 @@ class ReadingOptions:
                 raise InputError(f"--{name} {file}: no such file")
         same = ("targets", "time_scale", "duplicates", "header_override", "kcor", "snana_vpec")
         files = named("--passband", self.passband, form="NAME=FILE")
+        varying = families("--passband-family", self.passband_family, step=self.passband_step)
+        if self.passband_step is not None and not varying:
+            raise InputError(f"--passband-step {self.passband_step}: there is no --passband-family")
+        twice = sorted(files.keys() & varying.keys())
+        if twice:
+            raise InputError(f"--passband-family: {twice[0]} has a --passband too; drop one")
+        passbands = {name: read_passband(file, name=name) for name, file in files.items()}
         return {
             **{name: getattr(self, name) for name in (*same, "snana_files", "strict")},
             "bands": named("--bands", self.bands, form="NAME=BAND") or None,
-            "passbands": {name: read_passband(file, name=name) for name, file in files.items()},
+            "passbands": {**passbands, **varying},
             "zpsys": systems("--zpsys", self.zpsys),
             "origin": "published" if self.published else self.origin,
         }
@@ -117,10 +131,18 @@ class FitOptions:
         Name of a SALT model, or its folder in sncosmo's layout; salt3-f22 if not given.
     model_cov
         Add the covariance of the SALT model.
+    dust
+        Dust law of the Milky Way; f99 if not given.
+    r_v
+        Its ratio of total to selective extinction; 3.1 if not given.
     phase_range
         Rest-frame days about maximum that are fitted, -inf inf for all; -15 45 if not given.
     wave_range
         Mean rest-frame wavelengths [angstrom] of the bands that are fitted; all if not given.
+    c_max
+        Bound of the absolute color, where --bounds gives none; 1 if not given.
+    min_detection
+        Least significance of a supernova [sigma]; 5 if not given.
     free
         Fit this too: z (its prior is the target's z_err), or host_ebv; repeat.
     bounds
@@ -134,15 +156,19 @@ class FitOptions:
     threads
         Threads of the CPU engine; one a core if not given.
     config
-        TOML file with any setting of the fit, these and dust, r_v, c_max, min_detection.
+        TOML file with any of these settings of the fit.
     block
         Supernovae in memory at a time, where light curves are a folder written by chandelle.
     """
 
     model: str | None = None
     model_cov: bool | None = None
+    dust: Literal["f99", "ccm89", "o94"] | None = None
+    r_v: float | None = None
     phase_range: tuple[float, float] | None = None
     wave_range: tuple[float, float] | None = None
+    c_max: float | None = None
+    min_detection: float | None = None
     free: Annotated[tuple[Literal["z", "host_ebv"], ...], _Quiet] = ()
     bounds: _Words = ()
     priors: _Words = ()
@@ -165,11 +191,12 @@ class FitOptions:
 
         if self.block < 1:
             raise InputError(f"--block {self.block}: expected 1 or more")
-        same = ("model", "model_cov", "phase_range", "wave_range", "derivatives", "engine")
+        same = ("model", "model_cov", "dust", "r_v", "phase_range", "wave_range", "c_max")
+        others = ("min_detection", "derivatives", "engine", "threads")
         return settings_of(
             FitConfig,
             self.config,
-            **{name: getattr(self, name) for name in (*same, "threads")},
+            **{name: getattr(self, name) for name in (*same, *others)},
             free=self.free or None,
             bounds=named_pairs("--bounds", self.bounds, form="NAME=LOW:HIGH") or None,
             priors=named_pairs("--priors", self.priors, form="NAME=MEAN:SIGMA") or None,

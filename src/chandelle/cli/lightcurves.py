@@ -18,7 +18,7 @@ _MEND = {
     "no_band_in_range": "no band lies within the model's wavelengths at these redshifts",
     "underconstrained": "too few epochs are left to fit; see --phase-range and --wave-range",
     "bounds_exclude_data": "the bounds of t0 or x0 keep the model away from the data; see --bounds",
-    "no_detection": "no supernova is seen; see min_detection in the settings file",
+    "no_detection": "no supernova is seen; see --min-detection",
 }
 """What helps, by the status of a fit."""
 

@@ -3,9 +3,12 @@
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chandelle.core.errors import InputError
+
+if TYPE_CHECKING:
+    from chandelle.products.passband_family import PassbandFamily
 
 
 def named(option: str, words: Sequence[str], *, form: str = "NAME=VALUE") -> dict[str, str]:
@@ -106,3 +109,36 @@ def systems(option: str, words: Sequence[str]) -> str | dict[str, Any] | None:
             raise InputError(f"{option}: {twice[0]} stands twice; drop one")
         found |= tables
     return found or None
+
+
+def families(
+    option: str, words: Sequence[str], *, step: float | None
+) -> "dict[str, PassbandFamily]":
+    """Read passbands that depend on the position, ``g=megacampsf:g``.
+
+    Parameters
+    ----------
+    option : str
+        What the words were given to.
+    words : sequence of str
+        ``NAME=FILE``, or ``NAME=PATH:BAND`` where a path holds several filters.
+    step : float, optional
+        How finely positions are told apart [angstrom].
+
+    Returns
+    -------
+    dict of str to PassbandFamily
+        By the name of the filter.
+
+    Raises
+    ------
+    InputError
+        If a word has another form, a name comes twice, or a file cannot be read.
+    """
+    from chandelle.instrument.passband_families import read_passband_family
+
+    found = {}
+    for name, word in named(option, words, form="NAME=FILE or NAME=PATH:BAND").items():
+        path, _, band = (word, "", "") if Path(word).exists() else word.rpartition(":")
+        found[name] = read_passband_family(path or word, name=name, band=band or None, step=step)
+    return found

@@ -48,12 +48,13 @@ def read_passband_family(
         If the file is absent or of another layout, or has no such band.
     """
     path = Path(path)
+    fine = WAVE_STEP if step is None else step
     if path.is_dir():
-        return _read_snfit(path, name=name, band=band, step=step or WAVE_STEP)
+        return _read_snfit(path, name=name, band=band, step=fine)
     if not path.is_file():
         raise InputError(f"{path}: no such file of passbands")
     if path.suffix.lower() in {".hdf5", ".h5"}:
-        return _read_hdf5(path, name=name, band=band, step=step or WAVE_STEP)
+        return _read_hdf5(path, name=name, band=band, step=fine)
     return _read_table(path, name=name, step=step)
 
 
@@ -83,7 +84,7 @@ def _read_table(path: Path, *, name: str | None, step: float | None) -> Passband
         curves,
         axes=axes,
         unit=said.get("unit", ""),
-        step=step or float(said.get("step", WAVE_STEP)),
+        step=float(said.get("step", WAVE_STEP)) if step is None else step,
         source=said.get("source") or str(path),
     )
 
