@@ -48,15 +48,17 @@ def _repeated(lcs: LightCurves, n: int) -> LightCurves:
     return many.select_targets(np.arange(n))
 
 
-def _run(what: str, folder: Path, out: Path, *options: str) -> tuple[float, float]:
+def _run(what: str, folders: tuple[Path, ...], out: Path, *options: str) -> tuple[float, float]:
     """CPU [s] and peak memory [GB] of one fit."""
-    command = [sys.executable, "-m", "chandelle", "fit-lightcurves", str(folder), "-o", str(out)]
+    command = [sys.executable, "-m", "chandelle", "fit-lightcurves", *map(str, folders)]
     start = time.perf_counter()
-    process = subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*command, "-o", str(out), *options], stdout=subprocess.PIPE, text=True
+    )
     said = process.stdout.read() if process.stdout else ""
     _, code, usage = os.wait4(process.pid, 0)
     if code:
-        raise SystemExit(f"fit-lightcurves failed on {folder}")
+        raise SystemExit(f"fit-lightcurves failed on {what}")
     cpu, peak = usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 2**20
     print(
         f"{what:34} {cpu:6.1f} CPU s, {time.perf_counter() - start:6.1f} s, {peak:.2f} GB", end=""
@@ -70,6 +72,7 @@ def _write(folder: Path, n: int) -> None:
     many = _repeated(_drawn(), n)
     many.select_targets(np.arange(10)).write(folder / "few")
     many.select_targets(np.arange(n // 4)).write(folder / "quarter")
+    many.select_targets(np.arange(n // 4, n)).write(folder / "rest")
     many.write(folder / "whole")
     many.select(np.argsort(many["mjd"], kind="stable")).write(folder / "mixed")
 
@@ -85,12 +88,13 @@ def main() -> None:
         writer = get_context("spawn").Process(target=_write, args=(folder, n))
         writer.start()
         writer.join()
-        _run("10, nothing compiled before", folder / "few", out)
-        _run("10, compiled before", folder / "few", out)
-        _, peak_quarter = _run(f"{n // 4}", folder / "quarter", out)
-        cpu, peak = _run(f"{n}", folder / "whole", out)
-        _run(f"{n}, in order of time", folder / "mixed", out)
-        _run(f"{n}, with model covariance", folder / "whole", out, "--model-cov")
+        _run("10, nothing compiled before", (folder / "few",), out)
+        _run("10, compiled before", (folder / "few",), out)
+        _, peak_quarter = _run(f"{n // 4}", (folder / "quarter",), out)
+        cpu, peak = _run(f"{n}", (folder / "whole",), out)
+        _run(f"{n}, in two folders", (folder / "quarter", folder / "rest"), out)
+        _run(f"{n}, in order of time", (folder / "mixed",), out)
+        _run(f"{n}, with model covariance", (folder / "whole",), out, "--model-cov")
     print(f"{n}: {cpu:.1f} of {_CPU_S:.0f} CPU s, {peak:.2f} of {_PEAK_GB:.0f} GB")
     print(f"peak memory of {n} over that of {n // 4}: {peak / peak_quarter:.2f}")
 

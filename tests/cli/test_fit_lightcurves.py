@@ -177,6 +177,41 @@ def test_a_folder_and_a_table_are_read_whole(run, folder, tmp_path):
     assert ch.SaltFits.read(out)["sn"].tolist()[-1] == "other"
 
 
+def test_folders_are_fitted_one_after_the_other(run, lcs, tmp_path, monkeypatch):
+    """Never as one set in memory; a folder that cannot be read does not lose the others."""
+    monkeypatch.delattr("chandelle.cli.gather.gather_lightcurves")
+    lcs.select_targets(np.arange(4)).write(tmp_path / "a")
+    lcs.select_targets(np.arange(4, N)).write(tmp_path / "b")
+    lcs.write(tmp_path / "broken")
+    (tmp_path / "broken" / "targets.parquet").write_text("none")
+    folders, out = [tmp_path / name for name in ("a", "broken", "b")], tmp_path / "fits.parquet"
+    done = run("fit-lightcurves", *folders, "-o", out, "--block", 3)
+    assert done.code == 1
+    assert "broken/targets.parquet: expected Parquet" in done.err
+    assert "1 of 3 files were left out" in done.err
+    assert ch.SaltFits.read(out).table.equals(ch.fit_salt(lcs).table)
+
+
+def test_a_supernova_in_two_folders(run, lcs, folder, tmp_path):
+    lcs.select_targets([3]).write(tmp_path / "again")
+    done = run("fit-lightcurves", folder, tmp_path / "again", "-o", tmp_path / "fits.parquet")
+    assert done.code == 2
+    assert f"{lcs.targets['sn'][3]} is in {folder} and in {tmp_path / 'again'};" in done.err
+    assert not (tmp_path / "fits.parquet").exists()
+
+
+def test_targets_of_several_folders_join_their_epochs(run, lcs, tmp_path):
+    half = np.arange(len(lcs)) % 2 == 0
+    lcs.select(half).write(tmp_path / "a")
+    lcs.select(~half).write(tmp_path / "b")
+    lcs.targets.to_pandas()[["sn", "z_hel", "mwebv"]].to_csv(tmp_path / "z.csv", index=False)
+    out = tmp_path / "fits.parquet"
+    words = ("--targets", tmp_path / "z.csv")
+    done = run("fit-lightcurves", tmp_path / "a", tmp_path / "b", "-o", out, *words)
+    assert done.code == 0, done.err
+    np.testing.assert_allclose(ch.SaltFits.read(out)["x1"], ch.fit_salt(lcs)["x1"], atol=1e-6)
+
+
 def test_no_answer_at_all_in_blocks(run, lcs, tmp_path):
     lcs.select(np.zeros(len(lcs), dtype=bool)).write(tmp_path / "lcs")
     out = tmp_path / "fits.parquet"

@@ -1,6 +1,7 @@
 """Fits of light curves on disk, block by block: those of one call for the whole set."""
 
 import json
+import shutil
 from dataclasses import replace
 from typing import Any
 
@@ -92,6 +93,59 @@ def test_derivatives_by_bands_that_not_every_block_has(curves, tmp_path):
     assert (fits.derivative("zp", band="mine")[:4] == 0).all()
     assert (fits.derivative("zp", band="mine")[7] != 0).all()
     assert fits.derivative("mode", mode="zp of r").shape == (8, 4)
+
+
+def in_two(curves: LightCurves, folder) -> list:
+    """Write the first seven supernovae into one folder, the others into another."""
+    curves.select_targets(np.arange(7)).write(folder / "a")
+    last = curves.select_targets(np.arange(7, N))
+    last.select(np.argsort(last["mjd"], kind="stable")).write(folder / "b")
+    return [folder / "a", folder / "b"]
+
+
+def test_two_folders_are_one_call(curves, tmp_path):
+    folders, told = in_two(curves, tmp_path), []
+    how: Any = {"priors": {"x1": (np.linspace(-1, 1, N), np.full(N, 0.5))}, "model_cov": True}
+    counts = fit_salt_blocks(
+        folders,
+        tmp_path / "fits.parquet",
+        size=4,
+        progress=lambda done, total: told.append((done, total)),
+        **how,
+    )
+    expected = fit_salt(curves, **how)
+    same(SaltFits.read(tmp_path / "fits.parquet"), expected)
+    assert counts == expected.meta.provenance["status"]
+    assert told[-1] == (N, N)
+
+
+def test_derivatives_of_two_folders_are_joined(curves, tmp_path):
+    few = curves.select_targets([0, 1, 5, 9])
+    far = curves.select_targets([2, 3, 8, 10])
+    none = replace(curves, passbands={}).select_targets(np.zeros(N, dtype=bool))
+    for name, lcs in (("a", few), ("b", far), ("c", none)):
+        lcs.write(tmp_path / name)
+    folders = [tmp_path / name for name in "cab"]
+    fit_salt_blocks(folders, tmp_path / "fits.parquet", size=4, derivatives=True)
+    whole = fit_salt(curves.select_targets([0, 1, 5, 9, 2, 3, 8, 10]), derivatives=True)
+    fits = SaltFits.read(tmp_path / "fits.parquet")
+    for kind, name in (("zp", {"band": "mine"}), ("mode", {"mode": "zp of r"})):
+        found = fits.derivative(kind, **name)
+        order = [whole["sn"].tolist().index(sn) for sn in fits["sn"]]
+        expected = whole.derivative(kind, **name)[order]
+        np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-9)
+
+
+def test_what_several_folders_cannot_be_is_refused(curves, tmp_path):
+    folders, out = in_two(curves, tmp_path), tmp_path / "fits.parquet"
+    with pytest.raises(InputError, match=r"sn000 is in .*a and in .*again;"):
+        shutil.copytree(folders[0], tmp_path / "again")
+        fit_salt_blocks([*folders, tmp_path / "again"], out)
+    with pytest.raises(InputError, match="several without targets= of their own, got 2"):
+        fit_salt_blocks(folders, out, targets=curves.targets)
+    with pytest.raises(InputError, match=r"expected a folder of light curves.* got 0"):
+        fit_salt_blocks([], out)
+    assert not out.exists()
 
 
 def test_arrays_of_priors_and_bounds_are_cut_with_the_targets(curves, tmp_path):

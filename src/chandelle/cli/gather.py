@@ -1,20 +1,17 @@
 """Light curves of many files as one set; a file that fails does not lose the others."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
 from rich.console import Console
 from rich.progress import track
 
 from chandelle.core.errors import ChandelleError, InputError
 from chandelle.lightcurve.ingest import read_lightcurves
+from chandelle.products.blocks import lightcurve_blocks
+from chandelle.products.joined import join_lightcurves
 from chandelle.products.lightcurves import LightCurves
-from chandelle.products.passband import Passband
-from chandelle.products.targets import Targets
 
 
 def gather_lightcurves(
@@ -52,7 +49,11 @@ def gather_lightcurves(
     for file in track(files, "read", console=console, disable=hidden, transient=True):
         try:
             new = read_lightcurves(file, targets=targets, **how)
-            joined = new if joined is None else join(joined, new, is_shared=targets is not None)
+            joined = (
+                new
+                if joined is None
+                else join_lightcurves(joined, new, is_shared=targets is not None)
+            )
         except ChandelleError as error:
             message = str(error)
             failures.append(message if str(file) in message else f"{file}: {message}")
@@ -61,53 +62,34 @@ def gather_lightcurves(
     return joined, failures
 
 
-def join(first: LightCurves, second: LightCurves, *, is_shared: bool) -> LightCurves:
-    """Join two sets of light curves.
+def readable_folders(folders: Sequence[Path]) -> tuple[list[Path], list[str]]:
+    """Tell folders of light curves that can be opened from those that cannot.
 
     Parameters
     ----------
-    first, second : LightCurves
-        Their passbands of one name must be equal, and so must their origins.
-    is_shared : bool
-        Both have the same targets; otherwise no name may stand in both.
+    folders : sequence of Path
+        Written by chandelle.
 
     Returns
     -------
-    LightCurves
-        The targets and epochs of `first`, then those of `second`.
+    list of Path
+        Those that can.
+    list of str
+        Why each other is left out.
 
     Raises
     ------
     InputError
-        If names, passbands or origins conflict.
+        If none can.
     """
-    if first.meta.origin != second.meta.origin:
-        raise InputError(
-            f"origin {second.meta.origin} among files of origin {first.meta.origin}; fit them "
-            "apart, or say what they are with --origin"
-        )
-    targets = first.targets
-    if not is_shared:
-        twice = np.intersect1d(targets["sn"].astype(str), second.targets["sn"].astype(str))
-        if len(twice):
-            raise InputError(f"{twice[0]} was in an earlier file too; name it apart or drop one")
-        table = pa.concat_tables([targets.table, second.targets.table], promote_options="default")
-        targets = Targets(table=table, meta=targets.meta)
-    for name, band in second.passbands.items():
-        if name in first.passbands and not _is_same(first.passbands[name], band):
-            raise InputError(
-                f"passband {name} differs from that of an earlier file; fit them apart"
-            )
-    return replace(
-        first,
-        table=pa.concat_tables([first.table, second.table], promote_options="default"),
-        targets=targets,
-        passbands={**first.passbands, **second.passbands},
-        rejected=pa.concat_tables([first.rejected, second.rejected]),
-    )
-
-
-def _is_same(first: Passband, second: Passband) -> bool:
-    return np.array_equal(first.wave, second.wave) and np.array_equal(
-        first.transmission, second.transmission
-    )
+    good, failures = [], []
+    for folder in folders:
+        try:
+            lightcurve_blocks(folder, size=1)
+        except ChandelleError as error:
+            failures.append(str(error))
+        else:
+            good.append(folder)
+    if not good:
+        raise InputError("no light curves to fit\n" + "\n".join(failures))
+    return good, failures

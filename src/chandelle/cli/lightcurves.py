@@ -34,10 +34,11 @@ def fit_lightcurves(
 ) -> int:
     """Fit SALT to every supernova in files of light curves.
 
-    One folder written by chandelle is fitted in blocks of supernovae, in memory that does not grow
-    with their number. Files of other formats, or several, are read whole. One that cannot be read
-    is named and left out; the others are fitted, and the exit code is 1. So it is when no supernova
-    at all has an answer.
+    Folders written by chandelle are fitted one after the other in blocks of supernovae, in memory
+    that does not grow with their number; each supernova is in one folder. Files of other formats
+    are read whole, and so are several folders with --targets. What cannot be read is named and left
+    out; the others are fitted, and the exit code is 1. So it is when no supernova at all has an
+    answer.
 
     Parameters
     ----------
@@ -62,8 +63,9 @@ def fit_lightcurves(
     products = [file for file in files if is_product_folder(file)]
     for folder in products:
         reading.refuse_for(folder)
-    if products == files and len(files) == 1 and lightcurves is None:
-        counts, failures = _fit_blocks(files[0], output, how, settings, size=fit.block), []
+    is_one = len(files) == 1 or reading.targets is None
+    if products == files and is_one and lightcurves is None:
+        counts, failures = _fit_blocks(files, output, how, settings, size=fit.block)
     else:
         counts, failures = _fit_whole(files, output, lightcurves, how, settings)
     say(f"{_tally(counts)}, written to {output}")
@@ -75,14 +77,25 @@ def fit_lightcurves(
 
 
 def _fit_blocks(
-    folder: Path, output: Path, how: Mapping[str, Any], settings: Mapping[str, Any], *, size: int
-) -> Mapping[str, int]:
-    """Fit a folder of light curves; how many ended with which status."""
+    folders: list[Path],
+    output: Path,
+    how: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    *,
+    size: int,
+) -> tuple[Mapping[str, int], list[str]]:
+    """Fit folders of light curves; how many ended with which status, and why some were left out."""
+    from chandelle.cli.gather import readable_folders
     from chandelle.lightcurve.blocks import fit_salt_blocks
 
+    folders, failures = readable_folders(folders) if len(folders) > 1 else (folders, [])
+    for failure in failures:
+        complain(failure)
     own = {name: how[name] for name in ("targets", "passbands", "origin")}
     with step("fit") as running:
-        return fit_salt_blocks(folder, output, size=size, progress=running.show, **own, **settings)
+        show = running.show
+        counts = fit_salt_blocks(folders, output, size=size, progress=show, **own, **settings)
+    return counts, failures
 
 
 def _fit_whole(

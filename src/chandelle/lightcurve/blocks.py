@@ -1,7 +1,7 @@
 """Fit light curves on disk block by block, in memory that does not grow with their number."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,15 @@ import numpy as np
 import pandas as pd
 from astropy.table import Table
 
+from chandelle.core.errors import InputError
 from chandelle.core.precision import require_x64
 from chandelle.lightcurve.fitting.bands import without_passband
 from chandelle.lightcurve.ingest.target_tables import targets_from
 from chandelle.lightcurve.stage import Pair, Progress, config_of, fit_planned, plan_of
 from chandelle.physics.salt import SaltModel
-from chandelle.products.blocks import LightCurveBlocks, lightcurve_blocks
+from chandelle.products.blocks import lightcurve_blocks
 from chandelle.products.derivatives import NAMES_OF, names_in, spread_derivatives
+from chandelle.products.joined import JoinedBlocks, join_blocks
 from chandelle.products.parts import write_parts
 from chandelle.products.passband import Passband, filter_of
 from chandelle.products.product import Origin
@@ -28,7 +30,7 @@ BLOCK = 4096
 
 
 def fit_salt_blocks(
-    lcs: str | Path,
+    lcs: str | Path | Sequence[str | Path],
     out: str | Path,
     *,
     size: int = BLOCK,
@@ -50,14 +52,15 @@ def fit_salt_blocks(
 
     Parameters
     ----------
-    lcs : str or Path
-        Folder that `LightCurves.write` wrote; other formats are read by `read_lightcurves`.
+    lcs : path, or sequence of paths
+        Folder that `LightCurves.write` wrote; other formats are read by `read_lightcurves`. Several
+        are fitted one after the other; each supernova is in one of them.
     out : str or Path
         Parquet file of `SaltFits`; whole when done, absent before.
     size : int
         Targets of a block.
     targets, passbands, origin
-        As `read_lightcurves` takes them.
+        As `read_lightcurves` takes them; targets for one folder alone.
     model, bounds, priors, progress
         As `fit_salt` takes them; arrays have one value for each target of the whole set.
     **settings
@@ -71,7 +74,7 @@ def fit_salt_blocks(
     Raises
     ------
     InputError
-        If a setting or the light curves are unusable as a whole.
+        If a setting or the light curves are unusable as a whole, or a supernova is in two folders.
 
     Examples
     --------
@@ -89,30 +92,39 @@ def fit_salt_blocks(
     config = config_of("fit_salt_blocks", model=model, bounds=bounds, priors=priors, **settings)
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    blocks = lightcurve_blocks(
-        lcs,
-        size=size,
-        targets=None if targets is None else targets_from(targets),
-        passbands=passbands,
-        origin=origin,
-        scratch=out.parent,
-    )
+    how = {"size": size, "passbands": passbands, "origin": origin, "scratch": out.parent}
+    blocks = _open(lcs, targets=None if targets is None else targets_from(targets), **how)
     every = blocks.whole.targets
     plan = plan_of(config, every, model=model, bounds=bounds, priors=priors)
     names = _names_of(blocks) if config.derivatives else {}
     report = Progress(progress, len(every))
     status: Counter[str] = Counter()
     with write_parts(out) as parts:
-        for number, block in enumerate(blocks):
-            rows = number * size + np.arange(len(block.targets))
+        first = 0
+        for block in blocks:
+            rows = first + np.arange(len(block.targets))
+            first += len(rows)
             fits = _spread(fit_planned(plan, block, rows, report=report), names)
             status.update(fits["status"].tolist())
             parts.append(fits)
-            parts.meta = fits.meta.with_provenance(status=dict(status))
+            parts.meta = (parts.meta or fits.meta).with_provenance(status=dict(status))
     return dict(status)
 
 
-def _names_of(blocks: LightCurveBlocks) -> dict[str, list[str]]:
+def _open(
+    lcs: str | Path | Sequence[str | Path], *, targets: Targets | None, **how: Any
+) -> JoinedBlocks:
+    """Open one folder or several."""
+    folders = [lcs] if isinstance(lcs, str | Path) else list(lcs)
+    if not folders or (targets is not None and len(folders) > 1):
+        raise InputError(
+            f"expected a folder of light curves, or several without targets= of their own, got "
+            f"{len(folders)}"
+        )
+    return join_blocks([lightcurve_blocks(folder, targets=targets, **how) for folder in folders])
+
+
+def _names_of(blocks: JoinedBlocks) -> dict[str, list[str]]:
     """Bands and modes of the derivatives of the whole set."""
     own = blocks.whole.passbands
     known = set(blocks.bands) - without_passband(blocks.bands, own).keys()

@@ -84,7 +84,7 @@ def spread_derivatives(
             whole[is_ok] = 0.0
             at = [list(names[key]).index(name) for name in own[key]]
             whole[:, at] = derivative_array(table, column, own[key])
-        wide[column] = whole.reshape(len(table), -1)
+        wide[column] = whole.reshape(len(table), len(names[key]) * N_PARAMS)
     rest = table.drop_columns([name for name in NAMES_OF if name in table.column_names])
     for name, values in wide.items():
         rest = rest.append_column(name, table_from_columns({name: values})[name])
