@@ -96,7 +96,7 @@ def fit_salt_blocks(
     blocks = _open(lcs, targets=None if targets is None else targets_from(targets), **how)
     every = blocks.whole.targets
     plan = plan_of(config, every, model=model, bounds=bounds, priors=priors)
-    names = _names_of(blocks) if config.derivatives else {}
+    names = _names_of(blocks, plan.constraints.names) if config.derivatives else {}
     report = Progress(progress, len(every))
     status: Counter[str] = Counter()
     with write_parts(out) as parts:
@@ -124,16 +124,17 @@ def _open(
     return join_blocks([lightcurve_blocks(folder, targets=targets, **how) for folder in folders])
 
 
-def _names_of(blocks: JoinedBlocks) -> dict[str, list[str]]:
-    """Bands and modes of the derivatives of the whole set."""
+def _names_of(blocks: JoinedBlocks, params: tuple[str, ...]) -> dict[str, list[str]]:
+    """Bands, modes and parameters of the derivatives of the whole set."""
     own = blocks.whole.passbands
     known = set(blocks.bands) - without_passband(blocks.bands, own).keys()
     bands = sorted({filter_of(name) for name in known})
-    return {"derivative_bands": bands, "modes": list(blocks.whole.modes)}
+    modes = list(blocks.whole.modes)
+    return {"derivative_bands": bands, "modes": modes, "derivative_params": list(params)}
 
 
 def _spread(fits: SaltFits, names: Mapping[str, list[str]]) -> SaltFits:
-    """Bring the derivatives of a block to the bands of the whole set."""
+    """Bring the derivatives of a block to the bands and modes of the whole set."""
     columns = [column for column, key in NAMES_OF.items() if names.get(key)]
     if not columns:
         return fits

@@ -267,5 +267,7 @@ def product_of(
         model=settings["model"], mb_offset=mb_offset, fit=settings, status=counts
     )
     if columns.derivatives:
-        meta = meta.with_provenance(derivative_bands=list(columns.derivative_bands))
+        meta = meta.with_provenance(
+            derivative_bands=list(columns.derivative_bands), derivative_params=list(names)
+        )
     return SaltFits(table=table_from_columns(out), meta=meta)

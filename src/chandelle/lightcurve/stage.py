@@ -121,9 +121,10 @@ def fit_salt(
     priors : mapping of str to (mean, sigma), optional
         Gaussian priors, likewise.
     derivatives : bool
-        Add how t0, x0, x1, c move with zero points, shifts of the passbands and the calibration
-        modes of the light curves: columns `dtheta_dzp`, `dtheta_dlambda` and `dtheta_dmode`, which
-        `SaltFits.derivative` gives by band or mode.
+        Add how t0, x0, x1, c and what `free` adds move with zero points, shifts of the passbands
+        and the calibration modes of the light curves: columns `dtheta_dzp`, `dtheta_dlambda` and
+        `dtheta_dmode`, which `SaltFits.derivative` gives by band or mode. A parameter that its
+        bound holds does not move.
     engine : {"auto", "cpu", "jax"}
         Compiled loops for the CPU, or JAX; auto takes JAX where its device is a GPU or `free` is
         given.
@@ -338,7 +339,7 @@ def _add_derivatives(
 ) -> None:
     modes = lcs["dflux_dmode"] if lcs.modes else np.zeros((len(lcs), 0))
     is_ok = columns.status[rows] == "ok"
-    params = np.where(is_ok[:, None], result.params[:, :4], np.nan)
+    params = np.where(is_ok[:, None], result.params, np.nan)
     found = answer_derivatives(
         problem, params, result.gradient, result.used, modes[problem.epochs.row]
     )
@@ -346,9 +347,9 @@ def _add_derivatives(
     for name, part in (("zp", found.by_zp), ("lambda", found.by_wave), ("mode", found.by_mode)):
         if not part.shape[1]:
             continue
-        whole = np.full((n, part.shape[1] * 4), np.nan)
-        whole[rows] = np.where(is_ok[:, None, None], part, np.nan).reshape(len(rows), -1)
-        columns.derivatives[f"dtheta_d{name}"] = whole
+        whole = np.full((n, *part.shape[1:]), np.nan)
+        whole[rows] = np.where(is_ok[:, None, None], part, np.nan)
+        columns.derivatives[f"dtheta_d{name}"] = whole.reshape(n, -1)
     columns.derivative_bands = found.bands
 
 
@@ -373,8 +374,6 @@ def _check(config: FitConfig, targets: Targets) -> None:
         raise InputError(f"free names a parameter twice: {', '.join(config.free)}")
     if config.free and config.engine == "cpu":
         raise InputError('free parameters are fitted by JAX alone; leave out engine="cpu"')
-    if config.derivatives and config.free:
-        raise InputError("derivatives are those of t0, x0, x1, c alone; leave out free=")
     without_dust = int(np.isnan(targets["mwebv"]).sum())
     if without_dust:
         _log.warning(

@@ -1,6 +1,6 @@
-"""Columns of derivatives: four numbers (t0, x0, x1, c) a band or calibration mode, side by side.
+"""Columns of derivatives: one number a fitted parameter, for each band or calibration mode in turn.
 
-The names they belong to stand in the provenance, in the order of the columns.
+The names of all three stand in the provenance, in the order of the columns.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,28 +19,34 @@ NAMES_OF: Mapping[str, str] = {
     "dtheta_dmode": "modes",
 }
 """The columns, and where in the provenance their bands or modes stand."""
-N_PARAMS = 4
-"""Parameters they are derivatives of: t0, x0, x1, c."""
+PARAMS = "derivative_params"
+"""Where in the provenance the parameters stand that they are derivatives of."""
+_PLAIN = ("t0", "x0", "x1", "c")
+"""The parameters where the provenance does not say."""
 
 Names = Mapping[str, Sequence[str]]
 
 
 def names_in(meta: Meta) -> dict[str, tuple[str, ...]]:
-    """Bands and modes of the derivatives of one set of fits."""
+    """Bands, modes and parameters of the derivatives of one set of fits."""
     facts = meta.provenance
-    return {key: tuple(facts.get(key, ())) for key in set(NAMES_OF.values())}
+    names = {key: tuple(facts.get(key, ())) for key in set(NAMES_OF.values())}
+    return names | {PARAMS: tuple(facts.get(PARAMS, _PLAIN if any(names.values()) else ()))}
 
 
 def joint_names(metas: Sequence[Meta]) -> dict[str, tuple[str, ...]]:
-    """Bands of several sets, sorted, and their modes, in the order in which they come."""
+    """Bands of several sets, sorted, and their modes and parameters, in the order they come."""
     every = [names_in(meta) for meta in metas]
-    bands = sorted({band for names in every for band in names["derivative_bands"]})
-    modes = dict.fromkeys(mode for names in every for mode in names["modes"])
-    return {"derivative_bands": tuple(bands), "modes": tuple(modes)}
+
+    def joint(key: str) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name for names in every for name in names[key]))
+
+    bands = tuple(sorted(joint("derivative_bands")))
+    return {"derivative_bands": bands, "modes": joint("modes"), PARAMS: joint(PARAMS)}
 
 
-def derivative_array(table: pa.Table, column: str, names: Sequence[str]) -> NDArray[np.float64]:
-    """One column as an array, shape (sn, name, 4).
+def derivative_array(table: pa.Table, column: str, names: Names) -> NDArray[np.float64]:
+    """One column as an array, shape (sn, band or mode, param).
 
     Raises
     ------
@@ -49,24 +55,25 @@ def derivative_array(table: pa.Table, column: str, names: Sequence[str]) -> NDAr
     """
     if column not in table.column_names:
         raise InputError(f"no column {column}; fit_salt writes it with derivatives=True")
-    return numpy_of(table[column]).reshape(len(table), len(names), N_PARAMS)
+    shape = (len(table), len(names[NAMES_OF[column]]), len(names[PARAMS]))
+    return numpy_of(table[column]).reshape(shape)
 
 
 def spread_derivatives(
     table: pa.Table, *, own: Names, names: Names, columns: Sequence[str]
 ) -> pa.Table:
-    """Bring derivatives to more bands or modes.
+    """Bring derivatives to more bands, modes or parameters.
 
-    A supernova does not move with a band or mode it has no epochs in: the derivative is 0, or NaN
-    where the supernova has no answer. Where the whole column is missing nobody asked for it, and
-    it is NaN.
+    A supernova does not move with a band or mode it has no epochs in, nor does a parameter that was
+    not fitted: the derivative is 0, or NaN where the supernova has no answer. Where the whole
+    column is missing nobody asked for it, and it is NaN.
 
     Parameters
     ----------
     table : pyarrow.Table
         Fits.
     own, names : mapping of str to sequence of str
-        Bands and modes of the table and those wanted, which hold them all.
+        Bands, modes and parameters of the table and those wanted, which hold them all.
     columns : sequence of str
         Columns that are wanted, of `NAMES_OF`.
 
@@ -79,12 +86,12 @@ def spread_derivatives(
     wide: dict[str, Sequence | np.ndarray] = {}
     for column in columns:
         key = NAMES_OF[column]
-        whole = np.full((len(table), len(names[key]), N_PARAMS), np.nan)
+        whole = np.full((len(table), len(names[key]), len(names[PARAMS])), np.nan)
         if column in table.column_names:
             whole[is_ok] = 0.0
-            at = [list(names[key]).index(name) for name in own[key]]
-            whole[:, at] = derivative_array(table, column, own[key])
-        wide[column] = whole.reshape(len(table), len(names[key]) * N_PARAMS)
+            at, params = ([list(names[k]).index(name) for name in own[k]] for k in (key, PARAMS))
+            whole[np.ix_(np.arange(len(table)), at, params)] = derivative_array(table, column, own)
+        wide[column] = whole.reshape(len(table), -1)
     rest = table.drop_columns([name for name in NAMES_OF if name in table.column_names])
     for name, values in wide.items():
         rest = rest.append_column(name, table_from_columns({name: values})[name])

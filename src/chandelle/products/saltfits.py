@@ -92,7 +92,7 @@ class SaltFits(OneTable):
         band: str | None = None,
         mode: str | None = None,
     ) -> np.ndarray:
-        """How t0, x0, x1, c move with calibration, as `fit_salt` with ``derivatives=True`` found.
+        """How the answers move with calibration, as `fit_salt` with ``derivatives=True`` found.
 
         Parameters
         ----------
@@ -105,7 +105,8 @@ class SaltFits(OneTable):
 
         Returns
         -------
-        array, shape (sn, 4) or (sn, band or mode, 4)
+        array, shape (sn, param) or (sn, band or mode, param)
+            Of t0, x0, x1, c and what else was fitted, the provenance's ``derivative_params``;
             0 for a band that a supernova has no epochs in, NaN where it has no answer.
 
         Raises
@@ -134,8 +135,8 @@ class SaltFits(OneTable):
         what = "mode" if by == "mode" else "band"
         if other is not None:
             raise InputError(f"a derivative by {by} is chosen by {what}=")
-        names = names_in(self.meta)[NAMES_OF[column]]
-        whole = derivative_array(self.table, column, names)
+        every = names_in(self.meta)
+        names, whole = every[NAMES_OF[column]], derivative_array(self.table, column, every)
         if wanted is None:
             return whole
         if wanted not in names:
@@ -146,8 +147,8 @@ class SaltFits(OneTable):
     def concat(cls, parts: Sequence["SaltFits"]) -> "SaltFits":
         """Join fits of one origin, those of several surveys for one.
 
-        Derivatives become those by the bands and modes of all: 0 where a part has none of the band,
-        NaN where a part has no derivatives at all.
+        Derivatives become those of all parameters by all bands and modes: 0 where a part has none
+        of the band or did not fit the parameter, NaN where a part has no derivatives at all.
 
         Raises
         ------

@@ -5,8 +5,9 @@ The answer :math:`\hat\theta` makes :math:`g(\theta, u) = \partial_\theta \tfrac
 .. math:: d\hat\theta/du = -(dg/d\theta)^{-1}\, \partial g/\partial u
 
 With a model covariance g holds it fixed, but the refits carry it along: then the derivatives of g
-by :math:`\theta` and u include those of the covariance, which moves with a passband too. A
-parameter that its bound holds does not move, and the others move as if it were not fitted.
+by :math:`\theta` and u include those of the covariance, which moves with passbands and a free
+redshift. A parameter that its bound holds does not move, and the others move as if it were not
+fitted.
 """
 
 from collections.abc import Callable
@@ -16,13 +17,13 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float
 from numpy.typing import NDArray
 
 from chandelle.core.units import LN10_OVER_2P5
-from chandelle.lightcurve.fitting.basis import tables_of
 from chandelle.lightcurve.fitting.batch import make_batches
 from chandelle.lightcurve.fitting.chi2 import Epochs, model_flux, weights_of
+from chandelle.lightcurve.fitting.extended import expand_near, extras_of, tables_at
 from chandelle.lightcurve.fitting.kernels import Light, errors_of_bands, model_errors
 from chandelle.lightcurve.fitting.lanes import batch_epochs, batch_light, masked
 from chandelle.lightcurve.fitting.newton import held
@@ -35,17 +36,17 @@ from chandelle.products.passband import filter_of
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AnswerDerivatives:
-    """Derivatives of (t0, x0, x1, c).
+    """Derivatives of (t0, x0, x1, c) and what else was fitted.
 
     Attributes
     ----------
     bands : tuple of str
         Names of the bands; passbands of one name at several positions move together.
-    by_zp : NDArray, shape (sn, band, 4), 1/mag
+    by_zp : NDArray, shape (sn, band, param), 1/mag
         By the zero point of a band: fluxes and errors change by -0.92 of themselves per mag.
-    by_wave : NDArray, shape (sn, band, 4), 1/angstrom
+    by_wave : NDArray, shape (sn, band, param), 1/angstrom
         By a shift of a passband to the red at fixed AB fluxes.
-    by_mode : NDArray, shape (sn, mode, 4)
+    by_mode : NDArray, shape (sn, mode, param)
         By the calibration modes of the light curves.
     """
 
@@ -75,10 +76,10 @@ def answer_derivatives(
     Parameters
     ----------
     problem : FitProblem
-        What was fitted: t0, x0, x1 and c.
-    params : NDArray, shape (sn, 4)
+        What was fitted.
+    params : NDArray, shape (sn, param)
         The answers.
-    gradient : NDArray, shape (sn, 4)
+    gradient : NDArray, shape (sn, param)
         Derivatives of half the chi2 there, which are not zero at a bound.
     used : NDArray, shape (obs,)
         The epochs in the fits.
@@ -93,8 +94,9 @@ def answer_derivatives(
     names = [filter_of(band.name) for band in problem.bands.passbands]
     groups, group_of = np.unique(names, return_inverse=True)
     n, n_group, n_mode = len(problem), len(groups), modes.shape[1]
-    by_band = np.zeros((2, n, n_group, 4))
-    by_mode = np.zeros((n, n_mode, 4))
+    fitted = problem.constraints.names
+    by_band = np.zeros((2, n, n_group, len(fitted)))
+    by_mode = np.zeros((n, n_mode, len(fitted)))
     curve = problem.bands.curve if problem.settings.model_cov else None
     for batch in make_batches(problem.epochs):
         is_epoch = batch.row >= 0
@@ -109,6 +111,7 @@ def answer_derivatives(
             jnp.asarray(lane_modes),
             jnp.asarray(params[batch.target]),
             jnp.asarray(gradient[batch.target]),
+            fitted,
         )
         real = slice(0, batch.n_real)
         rows = batch.target[real]
@@ -125,9 +128,9 @@ def answer_derivatives(
 class _Slopes(eqx.Module):
     """Derivatives of the answers of the lanes."""
 
-    zp: Float[Array, "*lane band 4"]
-    wave: Float[Array, "*lane band 4"]
-    mode: Float[Array, "*lane mode 4"]
+    zp: Float[Array, "*lane band param"]
+    wave: Float[Array, "*lane band param"]
+    mode: Float[Array, "*lane mode param"]
 
 
 @eqx.filter_jit
@@ -138,8 +141,9 @@ def lane_derivatives(
     lengths: tuple[int, int],
     epochs: Epochs,
     modes: Float[Array, "lane obs mode"],
-    params: Float[Array, "lane 4"],
-    gradient: Float[Array, "lane 4"],
+    params: Float[Array, "lane param"],
+    gradient: Float[Array, "lane param"],
+    names: tuple[str, ...],
 ) -> _Slopes:
     """Derivatives of the answers of a batch, one lane after the other."""
 
@@ -150,16 +154,17 @@ def lane_derivatives(
         )
         n_band = len(passband)
         none = Nudges(jnp.zeros(n_band), jnp.zeros(n_band), jnp.zeros(modes.shape[1]))
-        flux = _nudged_flux(model, lane, epochs)
-        bands_at = None
+        flux = _nudged_flux(model, lane, epochs, params[4:], names)
+        bands = None
         if curve is not None:
-            bands_at = _nudged_bands(model, curve, lengths, passband, z)
+            bands = _nudged_bands(model, curve, lengths, lane, params[4:], names)
 
         def pull(theta: Array, nudges: Nudges) -> Array:
             errors = None
-            if bands_at is not None:
+            if bands is not None:
+                moved = _at_redshift(epochs, lane, theta, names)
                 at = flux(theta, nudges)
-                errors = model_errors(model, bands_at(nudges), epochs, theta, at)
+                errors = model_errors(model, bands(theta, nudges), moved, theta, at)
             weights = weights_of(epochs, errors)
             data = epochs.flux + modes @ nudges.mode
 
@@ -194,68 +199,95 @@ def _solved(
     return -(jnp.linalg.solve(scaled, right) / size[:, None]).T
 
 
+def _at_redshift(
+    epochs: Epochs, light: Light, params: Float[Array, " param"], names: tuple[str, ...]
+) -> Epochs:
+    """Epochs at the redshift of the parameters."""
+    return eqx.tree_at(lambda e: e.z, epochs, extras_of(light, params[4:], names)[0])
+
+
 def _nudged_bands(
     model: SaltModel,
     curve: BandCurve,
     lengths: tuple[int, int],
-    passband: Int[Array, " band"],
-    z: Float[Array, ""],
-) -> Callable[[Nudges], BandErrors]:
-    """Model errors of the bands under shifts of the passbands, right to first order at none."""
+    light: Light,
+    middle: Float[Array, " extra"],
+    names: tuple[str, ...],
+) -> Callable[[Array, Nudges], BandErrors]:
+    """Model errors of the bands by extra parameters and shifts, right to first order at the answer.
 
-    def errors_at(shift: Array) -> BandErrors:
-        moved = eqx.tree_at(
+    They are expanded in both at once; a band depends on its own shift alone.
+    """
+    n_band = len(light.passband)
+
+    def errors_at(point: Array) -> BandErrors:
+        z, _ = extras_of(light, point[:-1], names)
+        shifted = eqx.tree_at(
             lambda c: (c.wave, c.wave_min, c.wave_max),
             curve,
-            (curve.wave + shift, curve.wave_min + shift, curve.wave_max + shift),
+            (curve.wave + point[-1], curve.wave_min + point[-1], curve.wave_max + point[-1]),
         )
-        return errors_of_bands(model, moved, lengths, passband, z)
+        errors = errors_of_bands(model, shifted, lengths, light.passband, z)
+        return eqx.filter(errors, eqx.is_inexact_array)
 
-    value, slope = eqx.filter_jvp(errors_at, (jnp.zeros(()),), (jnp.ones(()),))
+    answer = jnp.append(middle, 0.0)
+    value, slope = errors_at(answer), jax.jacfwd(errors_at)(answer)
 
-    def bands(nudges: Nudges) -> BandErrors:
-        def moved(s: Array | None, v: Array) -> Array:
-            if s is None:  # numbers of filters
-                return v
-            return v + s * jnp.expand_dims(nudges.wave, tuple(range(1, v.ndim)))
-
-        return jax.tree.map(moved, slope, value, is_leaf=lambda leaf: leaf is None)
+    def bands(params: Array, nudges: Nudges) -> BandErrors:
+        extra = jnp.broadcast_to(params[4:] - middle, (n_band, len(middle)))
+        off = jnp.concatenate([extra, nudges.wave[:, None]], axis=1)
+        near = jax.tree.map(lambda v, s: v + jnp.einsum("b...k,bk->b...", s, off), value, slope)
+        return eqx.tree_at(
+            lambda e: e.filter,
+            near,
+            curve.filter[light.passband],
+            is_leaf=lambda leaf: leaf is None,
+        )
 
     return bands
 
 
 def _nudged_flux(
-    model: SaltModel, light: Light, epochs: Epochs
+    model: SaltModel,
+    light: Light,
+    epochs: Epochs,
+    middle: Float[Array, " extra"],
+    names: tuple[str, ...],
 ) -> Callable[[Array, Nudges], Array]:
-    """Model flux under nudges of zero points and passbands, right to first order at none.
+    """Model flux by parameters and nudges, right at the answer to as many orders as are needed.
 
+    Those are two in the extra parameters, whose answers are `middle`, and one in the nudges.
     Raising a zero point divides fluxes and errors alike, which is the same as a brighter model.
     """
+    n_band = len(light.passband)
     wave, weight = light.wave[light.passband], light.weight[light.passband]
 
-    def tables_at(shift: Array) -> BandTable:
+    def shifted(extra: Array, shift: Array) -> BandTable:
         moved = wave + shift
         reference = jnp.sum(weight / wave**2, axis=1) / jnp.sum(weight / wave / moved, axis=1)
-        return tables_of(
-            model.surfaces,
-            moved,
-            weight * (moved / wave) * reference[:, None],
-            z=light.z,
-            mwebv=light.mwebv,
-            r_v=light.r_v,
-            dust=light.dust,
-            terms=light.terms,
+        own = eqx.tree_at(
+            lambda part: (part.wave, part.weight, part.passband),
+            light,
+            (moved, weight * (moved / wave) * reference[:, None], jnp.arange(n_band)),
         )
+        return tables_at(model, own, extra, names)
 
-    table, slope = jax.jvp(tables_at, (jnp.zeros(()),), (jnp.ones(()),))
-    member = (epochs.band[:, None] == jnp.arange(len(light.passband))[None, :]).astype(wave.dtype)
+    def with_slope(extra: Array) -> tuple[BandTable, BandTable]:
+        one = jnp.ones(())
+        return jax.jvp(lambda shift: shifted(extra, shift), (jnp.zeros(()),), (one,))
+
+    tables_near = expand_near(with_slope, middle)
+    member = (epochs.band[:, None] == jnp.arange(n_band)[None, :]).astype(wave.dtype)
 
     def flux(params: Array, nudges: Nudges) -> Array:
-        def at(table: BandTable) -> Array:
-            return model_flux(params, surfaces=model.surfaces, table=table, epochs=epochs)
+        table, slope = tables_near(params[4:])
+        moved = _at_redshift(epochs, light, params, names)
 
-        plain, moved = jax.jvp(at, (table,), (slope,))
+        def at(table: BandTable) -> Array:
+            return model_flux(params, surfaces=model.surfaces, table=table, epochs=moved)
+
+        plain, by_shift = jax.jvp(at, (table,), (slope,))
         brighter = jnp.exp(LN10_OVER_2P5 * (member @ nudges.zp))
-        return brighter * (plain + (member @ nudges.wave) * moved)
+        return brighter * (plain + (member @ nudges.wave) * by_shift)
 
     return flux

@@ -6,6 +6,7 @@ there are exact, and only the tables' own derivatives by redshift and dust are n
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -221,16 +222,19 @@ def descend_extended(
     return jax.lax.map(one, args)
 
 
-def _split(light: Light, extra: Array, names: tuple[str, ...]) -> tuple[Array, Array | None]:
-    """Redshift and host dust: fitted, or what the light has."""
+def extras_of(
+    light: Light, extra: Float[Array, " extra"], names: tuple[str, ...]
+) -> tuple[Float[Array, ""], Float[Array, ""] | None]:
+    """Redshift and E(B-V) of the host: fitted, or the redshift that the light has and no dust."""
     value = {name: extra[i] for i, name in enumerate(names[4:])}
     return value.get("z", light.z), value.get("host_ebv")
 
 
-def _tables_at(
+def tables_at(
     model: SaltModel, light: Light, extra: Float[Array, " extra"], names: tuple[str, ...]
 ) -> BandTable:
-    z, host_ebv = _split(light, extra, names)
+    """Band tables of one supernova at the values `extra` of ``names[4:]``."""
+    z, host_ebv = extras_of(light, extra, names)
     return tables_of(
         model.surfaces,
         light.wave[light.passband],
@@ -267,8 +271,8 @@ def flux_at(
     callable
         From parameters, the extra ones without effect, to fluxes, shape (obs,).
     """
-    table = _tables_at(model, light, extra, names)
-    moved = eqx.tree_at(lambda e: e.z, epochs, _split(light, extra, names)[0])
+    table = tables_at(model, light, extra, names)
+    moved = eqx.tree_at(lambda e: e.z, epochs, extras_of(light, extra, names)[0])
     return lambda params: model_flux(params, surfaces=model.surfaces, table=table, epochs=moved)
 
 
@@ -296,21 +300,42 @@ def flux_near(
         From parameters to fluxes, shape (obs,).
     """
     middle = jax.lax.stop_gradient(center[4:])
-
-    def tables_at(extra: Array) -> BandTable:
-        return _tables_at(model, light, extra, names)
-
-    value = tables_at(middle)
-    slope = jax.jacfwd(tables_at)(middle)
-    bend = jax.jacfwd(jax.jacfwd(tables_at))(middle)
+    table_near = expand_near(lambda extra: tables_at(model, light, extra, names), middle)
 
     def flux(params: Array) -> Array:
-        off = params[4:] - middle
-        table = jax.tree.map(
-            lambda v, s, b: v + s @ off + 0.5 * (b @ off) @ off, value, slope, bend
-        )
-        z, _ = _split(light, params[4:], names)
+        z, _ = extras_of(light, params[4:], names)
         moved = eqx.tree_at(lambda e: e.z, epochs, z)
+        table = table_near(params[4:])
         return model_flux(params, surfaces=model.surfaces, table=table, epochs=moved)
 
     return flux
+
+
+def expand_near(
+    function: Callable[[Float[Array, " extra"]], Any], middle: Float[Array, " extra"]
+) -> Callable[[Float[Array, " extra"]], Any]:
+    """Expand a function to second order.
+
+    Parameters
+    ----------
+    function : callable
+        From extra parameters to arrays, such as a `BandTable`.
+    middle : Array, shape (extra,)
+        About where; there may be none.
+
+    Returns
+    -------
+    callable
+        Of the same kind.
+    """
+    value = function(middle)
+    if not middle.size:
+        return lambda _: value
+    slope = jax.jacfwd(function)(middle)
+    bend = jax.jacfwd(jax.jacfwd(function))(middle)
+
+    def near(extra: Array) -> Any:
+        off = extra - middle
+        return jax.tree.map(lambda v, s, b: v + s @ off + 0.5 * (b @ off) @ off, value, slope, bend)
+
+    return near
