@@ -1,5 +1,6 @@
 """Light curves on disk in blocks: the same rows as a selection of the whole, in any order."""
 
+import gc
 from dataclasses import replace
 
 import numpy as np
@@ -150,6 +151,7 @@ def test_memory_is_that_of_a_block(tmp_path, monkeypatch):
     LightCurves.from_columns(columns, targets=targets).write(tmp_path / "lcs")
     del columns, noise
     size = pq.ParquetFile(tmp_path / "lcs" / "epochs.parquet").read().nbytes
+    gc.collect()  # what tests before this one have left
     before = pa.total_allocated_bytes()
     blocks = lightcurve_blocks(tmp_path / "lcs", size=5)
     held = [pa.total_allocated_bytes() - before for _ in blocks]

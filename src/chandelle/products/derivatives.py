@@ -89,8 +89,11 @@ def spread_derivatives(
         whole = np.full((len(table), len(names[key]), len(names[PARAMS])), np.nan)
         if column in table.column_names:
             whole[is_ok] = 0.0
-            at, params = ([list(names[k]).index(name) for name in own[k]] for k in (key, PARAMS))
-            whole[np.ix_(np.arange(len(table)), at, params)] = derivative_array(table, column, own)
+            at, params = (
+                np.array([list(names[k]).index(name) for name in own[k]], dtype=np.int64)
+                for k in (key, PARAMS)
+            )
+            whole[:, at[:, None], params] = derivative_array(table, column, own)
         wide[column] = whole.reshape(len(table), -1)
     rest = table.drop_columns([name for name in NAMES_OF if name in table.column_names])
     for name, values in wide.items():
