@@ -31,12 +31,29 @@ START: Mapping[str, float] = {
     "logit_high": 0.5,
 }
 """Where the search begins; also the names of the parameters."""
-_GRID = jnp.linspace(-6.0, 6.0, 241)
+_GRID = np.linspace(-6.0, 6.0, 241)
 Columns = Mapping[str, NDArray[np.float64]]
 
 
 def _log_normal(x: Any, mean: Any, log_std: Any) -> Any:
     return -0.5 * ((x - mean) / jnp.exp(log_std)) ** 2 - log_std
+
+
+def _chi2_and_log_det(residual: Any, cov: Any) -> tuple[Any, Any]:
+    """Chi2, shape (sn, grid), and log determinant, shape (sn,), of covariances (sn, 3, 3).
+
+    A Cholesky factor by hand: several batched calls of LAPACK in one program wait for each other
+    for ever on a CPU of few cores (jaxlib 0.10).
+    """
+    l00 = jnp.sqrt(cov[:, 0, 0])
+    l10, l20 = cov[:, 1, 0] / l00, cov[:, 2, 0] / l00
+    l11 = jnp.sqrt(cov[:, 1, 1] - l10**2)
+    l21 = (cov[:, 2, 1] - l10 * l20) / l11
+    l22 = jnp.sqrt(cov[:, 2, 2] - l20**2 - l21**2)
+    y0 = residual[..., 0] / l00[:, None]
+    y1 = (residual[..., 1] - l10[:, None] * y0) / l11[:, None]
+    y2 = (residual[..., 2] - l20[:, None] * y0 - l21[:, None] * y1) / l22[:, None]
+    return y0**2 + y1**2 + y2**2, 2.0 * jnp.log(l00 * l11 * l22)
 
 
 def _loss(theta: Any, data: Any, *, linear: bool) -> Any:
@@ -57,7 +74,7 @@ def _loss(theta: Any, data: Any, *, linear: bool) -> Any:
     extra = jnp.exp(2 * p["log_c_std"]) * jnp.outer(slope, slope)
     extra = extra.at[0, 0].add(jnp.exp(2 * p["log_sigma_int"]))
     cov = data["cov"] + extra[None]
-    chi2 = jnp.einsum("ngi,nij,ngj->ng", residual, jnp.linalg.inv(cov), residual)
+    chi2, log_det = _chi2_and_log_det(residual, cov)
     high = jax.nn.log_sigmoid(p["logit_high"]) + _log_normal(
         _GRID, p["x1_high"], p["log_x1_high_std"]
     )
@@ -65,7 +82,19 @@ def _loss(theta: Any, data: Any, *, linear: bool) -> Any:
         _GRID, p["x1_low"], p["log_x1_low_std"]
     )
     per_sn = logsumexp(jnp.logaddexp(high, low)[None] - 0.5 * chi2, axis=1)
-    return -jnp.sum(per_sn - 0.5 * jnp.linalg.slogdet(cov)[1])
+    return -jnp.sum(per_sn - 0.5 * log_det)
+
+
+def _loss_of_free(x: Any, index: Any, data: Any, *, linear: bool) -> Any:
+    """Loss of some of the parameters, the others as in `START`."""
+    start = jnp.array(list(START.values()))
+    return _loss(start.at[index].set(x), data, linear=linear)
+
+
+_LOSS, _GRADIENT, _HESSIAN = (
+    jax.jit(function, static_argnames="linear")
+    for function in (_loss_of_free, jax.grad(_loss_of_free), jax.hessian(_loss_of_free))
+)
 
 
 def fit_stretch_law(data: Columns, *, linear: bool = False) -> dict[str, tuple[float, float]]:
@@ -87,21 +116,15 @@ def fit_stretch_law(data: Columns, *, linear: bool = False) -> dict[str, tuple[f
     arrays = {name: jnp.asarray(values) for name, values in data.items()}
     free = [n for n in START if not (linear and n in ("alpha_high", "x1_break"))]
     index = jnp.array([list(START).index(name) for name in free])
-    base = jnp.array(list(START.values()))
-
-    @jax.jit
-    def loss(x: Any) -> Any:
-        return _loss(base.at[index].set(x), arrays, linear=linear)
-
-    gradient, hessian = jax.jit(jax.grad(loss)), jax.jit(jax.hessian(loss))
     best = minimize(
-        lambda x: float(loss(x)),
-        np.asarray(base[index]),
-        jac=lambda x: np.asarray(gradient(x)),
+        lambda x: float(_LOSS(x, index, arrays, linear=linear)),
+        np.array([START[name] for name in free]),
+        jac=lambda x: np.asarray(_GRADIENT(x, index, arrays, linear=linear)),
         method="BFGS",
         options={"gtol": 1e-4},
     )
-    errors = np.sqrt(np.diagonal(np.linalg.inv(np.asarray(hessian(best.x)))))
+    hessian = np.asarray(_HESSIAN(best.x, index, arrays, linear=linear))
+    errors = np.sqrt(np.diagonal(np.linalg.inv(hessian)))
     return {name: (float(v), float(e)) for name, v, e in zip(free, best.x, errors, strict=True)}
 
 
