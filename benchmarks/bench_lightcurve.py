@@ -11,7 +11,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import jax
@@ -23,7 +22,7 @@ from astropy.table import Table
 from peers import light_curve_helpers, register_passbands
 
 import chandelle as ch
-from chandelle.instrument.salt_files import read_salt
+from chandelle.instrument.salt_files import read_salt, write_salt
 
 NAMES = ["t0", "x0", "x1", "c"]
 ASKED = {
@@ -61,10 +60,8 @@ def sncosmo_fits(
 class Saltjax:
     """saltjax on the same supernovae: its frames, its own guess."""
 
-    def __init__(
-        self, helpers: ModuleType, epochs: pd.DataFrame, targets: pd.DataFrame, folder: Path
-    ) -> None:
-        helpers.write_salt3(read_salt("salt3-f22"), folder)
+    def __init__(self, epochs: pd.DataFrame, targets: pd.DataFrame, folder: Path) -> None:
+        write_salt(read_salt("salt3-f22"), folder)
         frame = epochs.rename(columns={"flux_err": "fluxerr"})
         frame["observation"] = frame.groupby("sn").cumcount()
         self.epochs = frame.set_index(["sn", "observation"])
@@ -129,7 +126,7 @@ def main() -> None:
     _, seconds = cpu_seconds(lambda: ch.fit_salt(one), 20)
     print(f"batch of one {1e3 * seconds:.1f} ms (asked 5)")
     with tempfile.TemporaryDirectory() as folder:
-        peer = Saltjax(helpers, epochs, targets, Path(folder))
+        peer = Saltjax(epochs, targets, Path(folder))
         for model_cov in (False, True):
             compare(lcs, model, epochs, targets, peer, args, model_cov=model_cov)
 

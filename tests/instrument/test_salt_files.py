@@ -10,7 +10,7 @@ import pytest
 import sncosmo
 
 from chandelle.core.errors import InputError
-from chandelle.instrument.salt_files import read_salt
+from chandelle.instrument.salt_files import read_salt, write_salt
 
 GRIDS = ("m0", "m1", "variance_0", "variance_1", "covariance_01")
 
@@ -66,6 +66,32 @@ def test_salt2_folder_has_error_scale_and_default_range(tmp_path):
     assert model.error_scale is not None
     assert model.color_law_range == (3000.0, 7000.0)
     np.testing.assert_array_equal(model.variance_0.values[2], 2.0 * np.arange(2000, 2060, 10))
+
+
+@pytest.mark.parametrize("kind", ["salt2", "salt3"])
+def test_what_is_written_is_read(tmp_path, kind):
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    model = read_salt(write(folder, salt2_texts()) if kind == "salt2" else "salt3-f22")
+    for _ in range(2):
+        write_salt(model, tmp_path / "again")
+    again = read_salt(tmp_path / "again")
+    assert (again.kind, again.name) == (kind, "again")
+    assert again.color_law_range == model.color_law_range
+    np.testing.assert_array_equal(again.color_law, model.color_law)
+    np.testing.assert_array_equal(again.color_dispersion, model.color_dispersion)
+    for name in (*GRIDS, *(["error_scale"] if kind == "salt2" else [])):
+        one, other = getattr(model, name), getattr(again, name)
+        np.testing.assert_array_equal(one.phase, other.phase)
+        np.testing.assert_array_equal(one.wave, other.wave)
+        np.testing.assert_allclose(other.values, one.values, rtol=1e-15)
+
+
+def test_a_folder_of_other_things_is_not_written_over(tmp_path):
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(InputError, match=r"holds other things \(thesis.tex\)"):
+        write_salt(read_salt("salt3-f22"), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
 def test_unknown_name_says_what_is_known():

@@ -2,7 +2,6 @@
 
 import tempfile
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,7 +10,7 @@ import sncosmo
 
 from chandelle.core.units import ZP_NJY
 from chandelle.instrument.passbands import list_passbands, load_passband
-from chandelle.instrument.salt_files import FLUX_SCALE, SaltFiles, read_salt
+from chandelle.instrument.salt_files import SaltFiles, read_salt, write_salt
 
 Draw = Callable[..., tuple[pd.DataFrame, pd.DataFrame]]
 
@@ -24,32 +23,10 @@ def same_passbands() -> None:
         sncosmo.register(sncosmo.Bandpass(band.wave, band.transmission, name=name), force=True)
 
 
-def write_salt3(files: SaltFiles, folder: Path) -> None:
-    """Write the arrays that ship with chandelle as the text files that sncosmo reads."""
-    grids = {
-        "template_0": (files.m0, FLUX_SCALE),
-        "template_1": (files.m1, FLUX_SCALE),
-        "lc_variance_0": (files.variance_0, FLUX_SCALE**2),
-        "lc_variance_1": (files.variance_1, FLUX_SCALE**2),
-        "lc_covariance_01": (files.covariance_01, FLUX_SCALE**2),
-    }
-    for key, (grid, scale) in grids.items():
-        phase, wave = np.meshgrid(grid.phase, grid.wave, indexing="ij")
-        columns = [phase.ravel(), wave.ravel(), grid.values.ravel() / scale]
-        np.savetxt(folder / f"salt3_{key}.dat", np.column_stack(columns), fmt="%.17g")
-    np.savetxt(folder / "salt3_color_dispersion.dat", files.color_dispersion.T, fmt="%.17g")
-    low, high = files.color_law_range
-    lines = [str(len(files.color_law)), *(f"{a:.17g}" for a in files.color_law)]
-    lines += ["Salt2ExtinctionLaw.version 1"]
-    lines += [f"Salt2ExtinctionLaw.min_lambda {low:.17g}"]
-    lines += [f"Salt2ExtinctionLaw.max_lambda {high:.17g}"]
-    (folder / "salt3_color_correction.dat").write_text("\n".join(lines) + "\n")
-
-
 def sncosmo_source(files: SaltFiles) -> sncosmo.SALT3Source:
     """Build sncosmo's source from the arrays that ship with chandelle."""
     with tempfile.TemporaryDirectory() as name:
-        write_salt3(files, Path(name))
+        write_salt(files, name)
         return sncosmo.SALT3Source(modeldir=name)
 
 

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from chandelle.core.atomic import atomic_folder
 from chandelle.core.errors import InputError
 
 SHIPPED = ("salt3-f22",)
@@ -101,6 +102,60 @@ def read_salt(name_or_directory: str | Path) -> SaltFiles:
     raise InputError(f"{folder}: neither salt2_template_0.dat nor salt3_template_0.dat is there")
 
 
+def write_salt(model: SaltFiles, folder: str | Path) -> None:
+    """Write a SALT model as the folder that sncosmo and saltjax read, and `read_salt`.
+
+    Parameters
+    ----------
+    model : SaltFiles
+        What `read_salt` gave.
+    folder : str or Path
+        Holds text files of the model afterwards, and nothing else.
+
+    Raises
+    ------
+    InputError
+        If the folder holds other things.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_salt(read_salt("salt3-f22"), folder)
+    ...     read_salt(folder).m0.values.shape
+    (71, 901)
+    """
+    word, scale = _variances_of(model.kind)
+    grids = {
+        "template_0": (model.m0, FLUX_SCALE),
+        "template_1": (model.m1, FLUX_SCALE),
+        f"lc_{word}variance_0": (model.variance_0, scale),
+        f"lc_{word}variance_1": (model.variance_1, scale),
+        f"lc_{word}covariance_01": (model.covariance_01, scale),
+    }
+    if model.error_scale is not None:
+        grids["lc_dispersion_scaling"] = (model.error_scale, 1.0)
+    low, high = model.color_law_range
+    law = [str(len(model.color_law)), *(f"{a:.17g}" for a in model.color_law)]
+    law += ["Salt2ExtinctionLaw.version 1"]
+    law += [f"Salt2ExtinctionLaw.min_lambda {low:.17g}"]
+    law += [f"Salt2ExtinctionLaw.max_lambda {high:.17g}"]
+    with atomic_folder(folder) as new:
+        for name, (grid, unit) in grids.items():
+            phase, wave = np.meshgrid(grid.phase, grid.wave, indexing="ij")
+            columns = [phase.ravel(), wave.ravel(), grid.values.ravel() / unit]
+            np.savetxt(new / f"{model.kind}_{name}.dat", np.column_stack(columns), fmt="%.17g")
+        dispersion = new / f"{model.kind}_color_dispersion.dat"
+        np.savetxt(dispersion, model.color_dispersion.T, fmt="%.17g")
+        text = "\n".join(law) + "\n"
+        (new / f"{model.kind}_color_correction.dat").write_text(text, encoding="utf-8")
+
+
+def _variances_of(kind: Literal["salt2", "salt3"]) -> tuple[str, float]:
+    """Word in the names of the files of variances, and the unit of their numbers."""
+    return ("relative_", 1.0) if kind == "salt2" else ("", FLUX_SCALE**2)
+
+
 @cache
 def _shipped(name: str) -> SaltFiles:
     with (files("chandelle.instrument") / "data" / f"{name}.npz").open("rb") as file:
@@ -126,7 +181,7 @@ def _shipped(name: str) -> SaltFiles:
 
 
 def _read_folder(folder: Path, kind: Literal["salt2", "salt3"]) -> SaltFiles:
-    word, scale = ("relative_", 1.0) if kind == "salt2" else ("", FLUX_SCALE**2)
+    word, scale = _variances_of(kind)
     m0 = _read_grid(folder / f"{kind}_template_0.dat", FLUX_SCALE)
     m1 = _read_grid(folder / f"{kind}_template_1.dat", FLUX_SCALE)
     if not (np.array_equal(m0.phase, m1.phase) and np.array_equal(m0.wave, m1.wave)):
