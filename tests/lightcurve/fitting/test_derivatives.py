@@ -1,18 +1,17 @@
 """Derivatives of the answers by calibration against central differences of refits.
 
 Refits under a model covariance rest within 1e-3 sigma, as much as a small step of calibration
-moves them; here they go on to 1e-8 sigma.
+moves them; here they go on to 1e-7 sigma.
 """
 
 import dataclasses
 from typing import Any
 
-import jax
 import numpy as np
 import pytest
 
 from chandelle.instrument.passbands import load_passband
-from chandelle.lightcurve.fitting import lanes, newton
+from chandelle.lightcurve.fitting import lanes
 from chandelle.lightcurve.ingest import read_lightcurves
 from chandelle.lightcurve.stage import fit_salt
 from chandelle.products.lightcurves import LightCurves
@@ -34,11 +33,9 @@ CASES: dict[str, dict[str, Any]] = {
 @pytest.fixture(scope="module", autouse=True)
 def to_the_end():
     """Refits of the JAX engine until nothing moves, without the rules that make them end early."""
-    jax.clear_caches()  # kernels that were compiled with the tolerance of others
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(newton, "EDM_TOLERANCE", 1e-18)
-        patch.setattr(lanes, "AT_REST_SIGMA", 1e-8)
-        patch.setattr(lanes, "AT_REST_SIGMA_LATE", 1e-8)
+        patch.setattr(lanes, "AT_REST_SIGMA", 1e-7)
+        patch.setattr(lanes, "AT_REST_SIGMA_LATE", 1e-7)
         patch.setattr(lanes, "SETTLING_ROUND", 100)
         patch.setattr(lanes, "MAX_ROUNDS", 60)
         yield
@@ -49,7 +46,7 @@ class Calibrated:
 
     def __init__(self, lcs: LightCurves, *, factor: bool, model_cov: bool, **how: Any) -> None:
         self.lcs, self.how = lcs, {"model_cov": model_cov, **how}
-        self.how["engine"] = "jax" if model_cov else "cpu"
+        self.how["engine"] = "jax" if model_cov or "free" in how else "cpu"
         self.names = (*NAMES, *how.get("free", ()))
         # A redshift that is off, and dust that three bands alone do not tell from color.
         z = lcs.targets["z_hel"]

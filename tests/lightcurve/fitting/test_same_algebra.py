@@ -17,7 +17,7 @@ from chandelle.core.compiled import compiled_entry
 from chandelle.lightcurve.fitting import kernels
 from chandelle.lightcurve.fitting.batch import make_batches
 from chandelle.lightcurve.fitting.chi2 import Epochs, expand_chi2, model_flux, weights_of
-from chandelle.lightcurve.fitting.compiled.arrays import Space, work_space
+from chandelle.lightcurve.fitting.compiled.arrays import Point, Space, work_space
 from chandelle.lightcurve.fitting.compiled.chi2 import empty_chi2, expand, set_weights
 from chandelle.lightcurve.fitting.compiled.driver import (
     band_arrays,
@@ -27,10 +27,10 @@ from chandelle.lightcurve.fitting.compiled.driver import (
 )
 from chandelle.lightcurve.fitting.compiled.tables import (
     fill_basis,
-    find_bands,
     make_errors,
     make_tables,
     set_color,
+    supernova_of,
 )
 from chandelle.lightcurve.fitting.lanes import batch_epochs, batch_light
 from chandelle.lightcurve.fitting.problem import SERIES_TOLERANCE, FitProblem
@@ -67,53 +67,30 @@ class State(NamedTuple):
 
 
 @compiled_entry
-def run_compiled(
-    model, bands, epochs, targets, k, reach, tolerance, model_cov, params, mean, ivar, out, space
-):
-    """All that the compiled engine does for supernova k at `params`, left in `space` and `out`."""
-    first, z = epochs.first[k], targets.z[k]
-    n = epochs.first[k + 1] - first
-    n_band = find_bands(epochs, first, n, space)
-    make_tables(model, bands, n_band, z, targets.mwebv[k], reach, tolerance, space)
-    make_errors(model, bands, n_band, z, space)
-    for i in range(n):
+def run_compiled(model, bands, epochs, targets, k, reach, tolerance, model_cov, at, out, space):
+    """All that the compiled engine does for supernova k at a point, left in the last three."""
+    one, params = supernova_of(epochs, targets, k, space), at.params
+    make_tables(model, bands, one, reach, tolerance, space)
+    make_errors(model, bands, one, space)
+    for i in range(one.n):
         space.used[i] = True
-    set_color(len(model.phase), n_band, params[3], space)
-    fill_basis(model, epochs, first, n, z, params[0], space)
-    for i in range(n):
-        band, phase = space.local[i], (epochs.mjd[first + i] - params[0]) / (1.0 + z)
+    set_color(len(model.phase), one.n_band, params[3], space)
+    fill_basis(model, one, params[0], space)
+    for i in range(one.n):
+        band, phase = space.local[i], (one.mjd[i] - params[0]) / (1.0 + one.z)
         out.flux[i] = params[1] * (space.basis[i, 0] + params[2] * space.basis[i, 1])
         relative = relative_variance(
             space.mean_nodes[band, 0], model, space.mean_wave[band], phase, params[2]
         )
         out.variance[i] = relative * out.flux[i] ** 2
-    n_column = set_weights(model, epochs, first, n, n_band, z, params, model_cov, space)
-    chi2 = expand(
-        model,
-        epochs,
-        first,
-        n,
-        n_band,
-        n_column,
-        z,
-        params,
-        mean,
-        ivar,
-        False,
-        out.gradient,
-        out.hessian,
-        out.gauss_newton,
-        space,
-    )
-    return n, n_band, n_column, chi2, empty_chi2(epochs, first, n, n_column, space)
+    n_column = set_weights(model, one, params, model_cov, space)
+    chi2 = expand(model, one, n_column, at, space)
+    return one.n, one.n_band, n_column, chi2, empty_chi2(one, n_column, space)
 
 
 class Out(NamedTuple):
     flux: np.ndarray
     variance: np.ndarray
-    gradient: np.ndarray
-    hessian: np.ndarray
-    gauss_newton: np.ndarray
 
 
 def compiled_state(
@@ -131,19 +108,23 @@ def compiled_state(
         n_band=len(problem.bands.passbands),
         n_factor=epochs.factor.shape[1],
     )
-    out = Out(np.zeros(n_epoch), np.zeros(n_epoch), np.zeros(4), np.zeros((4, 4)), np.zeros((4, 4)))
+    out = Out(np.zeros(n_epoch), np.zeros(n_epoch))
+    at = Point(np.array(params), np.zeros(4), np.zeros((4, 4)), np.zeros((4, 4)))
+    targets = target_arrays(problem)._replace(
+        prior_mean=np.tile(PRIOR_MEAN, (len(problem), 1)),
+        prior_ivar=np.tile(PRIOR_SIGMA**-2, (len(problem), 1)),
+        is_free=False,
+    )
     n, n_band, n_column, chi2, empty = run_compiled(
         model,
         bands,
         epochs,
-        target_arrays(problem),
+        targets,
         k,
         reach,
         tolerance,
         problem.settings.model_cov,
-        np.array(params),
-        PRIOR_MEAN,
-        PRIOR_SIGMA**-2,
+        at,
         out,
         space,
     )
@@ -165,9 +146,9 @@ def compiled_state(
         inverse=np.diag(space.ivar[:n]) - tied @ tied.T,
         chi2=chi2,
         chi2_empty=empty,
-        gradient=out.gradient,
-        hessian=out.hessian,
-        gauss_newton=out.gauss_newton,
+        gradient=at.gradient,
+        hessian=at.hessian,
+        gauss_newton=at.gauss_newton,
     )
 
 

@@ -18,7 +18,7 @@ from chandelle.lightcurve.fitting.compiled.driver import (
     target_arrays,
 )
 from chandelle.lightcurve.fitting.compiled.starts import find_starts, signal_center, start_cost
-from chandelle.lightcurve.fitting.compiled.tables import find_bands, make_tables
+from chandelle.lightcurve.fitting.compiled.tables import make_tables, supernova_of
 from chandelle.lightcurve.fitting.guess import signal_center as jax_center
 from chandelle.lightcurve.fitting.lanes import batch_epochs, batch_light
 from chandelle.lightcurve.ingest import read_lightcurves
@@ -28,14 +28,10 @@ from chandelle.lightcurve.stage import fit_salt
 @compiled_entry
 def starts_of(model, bands, epochs, targets, choices, k, space):
     """Starts of supernova k, left in ``space.starts``: how many, center of the grid, first cost."""
-    first, z = epochs.first[k], targets.z[k]
-    n = epochs.first[k + 1] - first
-    n_band = find_bands(epochs, first, n, space)
-    make_tables(model, bands, n_band, z, targets.mwebv[k], 0.4, 1e-10, space)
-    low, high = targets.low[k, 0], targets.high[k, 0]
-    count = find_starts(model, epochs, first, n, n_band, z, low, high, choices, space)
-    cost = start_cost(model, epochs, first, n, n_band, z, space.starts[0], space)
-    return count, signal_center(epochs, first, n, z), cost
+    one = supernova_of(epochs, targets, k, space)
+    make_tables(model, bands, one, 0.4, 1e-10, space)
+    count = find_starts(model, one, choices, space)
+    return count, signal_center(one), start_cost(model, one, space.starts[0], space)
 
 
 def whole_ivar(ivar, factor):

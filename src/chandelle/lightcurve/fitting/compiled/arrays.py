@@ -13,6 +13,9 @@ N_PARAMS = 4
 N_BASIS = 12
 """Numbers kept of an epoch: fluxes of unit x0 and x0 x1, and their derivatives."""
 
+DESCENT_ROWS = 27
+"""Rows of room that `descent.descent_room` gives names to."""
+
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
@@ -53,7 +56,8 @@ class EpochArrays(NamedTuple):
 class TargetArrays(NamedTuple):
     """Redshift, Milky Way E(B-V), bounds and Gaussian priors of (t0, x0, x1, c), (target, 4).
 
-    `prior_ivar` is zero where there is no prior.
+    `prior_ivar` is zero where there is no prior. `is_free` says that no x0 nor x1 has a bound or a
+    prior, so that they are solved for.
     """
 
     z: Floats
@@ -62,13 +66,47 @@ class TargetArrays(NamedTuple):
     high: Floats
     prior_mean: Floats
     prior_ivar: Floats
+    is_free: bool
+
+
+class Supernova(NamedTuple):
+    """One target: its epochs, bounds and priors, as in `EpochArrays` and `TargetArrays`.
+
+    `target` is its place among the targets; its `n` epochs, in `n_band` passbands, begin with epoch
+    `first`.
+    """
+
+    target: int
+    first: int
+    n: int
+    n_band: int
+    z: float
+    mwebv: float
+    mjd: Floats
+    flux: Floats
+    total: Floats
+    variance: Floats
+    factor: Floats
+    low: Floats
+    high: Floats
+    prior_mean: Floats
+    prior_ivar: Floats
+    is_free: bool
+
+
+class Point(NamedTuple):
+    """Parameters (t0, x0, x1, c) with the derivatives of half the chi2 there, filled in place."""
+
+    params: Floats
+    gradient: Floats
+    hessian: Floats
+    gauss_newton: Floats
 
 
 class FitChoices(NamedTuple):
     """Settings of the fit as numbers; the phases are infinite where all are fitted.
 
-    `first_low`, `first_high` hold until the first answer is known. `is_free` says that x0 and x1
-    have neither bound nor prior, so that they are solved for.
+    `first_low`, `first_high` hold until the first answer is known.
     """
 
     phase_low: float
@@ -79,7 +117,6 @@ class FitChoices(NamedTuple):
     c_series: float
     c_max: float
     tolerance: float
-    is_free: bool
 
 
 class Space(NamedTuple):
@@ -175,5 +212,5 @@ def work_space(
         near=np.zeros((3, 4)),
         bend=np.zeros(8),
         state=np.zeros(1),
-        descent=np.zeros((27, N_PARAMS)),
+        descent=np.zeros((DESCENT_ROWS, N_PARAMS)),
     )

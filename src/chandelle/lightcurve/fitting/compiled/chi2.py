@@ -3,7 +3,7 @@
 import math
 
 from chandelle.core.compiled import compiled
-from chandelle.lightcurve.fitting.compiled.arrays import EpochArrays, Space
+from chandelle.lightcurve.fitting.compiled.arrays import N_PARAMS, Point, Space, Supernova
 from chandelle.lightcurve.fitting.compiled.tables import fill_basis, set_color
 from chandelle.physics.compiled.bands import ModelArrays
 from chandelle.physics.compiled.errors import relative_variance
@@ -12,15 +12,7 @@ from chandelle.physics.compiled.grid import Floats
 
 @compiled
 def set_weights(
-    model: ModelArrays,
-    epochs: EpochArrays,
-    first: int,
-    n: int,
-    n_band: int,
-    z: float,
-    params: Floats,
-    model_cov: bool,
-    space: Space,
+    model: ModelArrays, one: Supernova, params: Floats, model_cov: bool, space: Space
 ) -> int:
     r"""Invert the covariance of the epochs in use: :math:`W = \mathrm{diag}(ivar) - T T^T`.
 
@@ -33,24 +25,24 @@ def set_weights(
     int
         Number of columns of ``space.tied`` (T).
     """
-    n_factor = epochs.factor.shape[1]
+    n_factor = one.factor.shape[1]
     n_column = n_factor
     if model_cov:
-        for k in range(n_band):
+        for k in range(one.n_band):
             n_column = max(n_column, n_factor + space.filters[k] + 1)
-        set_color(len(model.phase), n_band, params[3], space)
-        fill_basis(model, epochs, first, n, z, params[0], space)
-    for i in range(n):
+        set_color(len(model.phase), one.n_band, params[3], space)
+        fill_basis(model, one, params[0], space)
+    for i in range(one.n):
         space.ivar[i] = 0.0
         if not space.used[i]:
             continue
-        variance = epochs.variance[first + i]
+        variance = one.variance[i]
         for r in range(n_column):
-            space.columns[i, r] = epochs.factor[first + i, r] if r < n_factor else 0.0
+            space.columns[i, r] = one.factor[i, r] if r < n_factor else 0.0
         if model_cov:
             band = space.local[i]
             flux = params[1] * (space.basis[i, 0] + params[2] * space.basis[i, 1])
-            phase = (epochs.mjd[first + i] - params[0]) / (1.0 + z)
+            phase = (one.mjd[i] - params[0]) / (1.0 + one.z)
             relative = relative_variance(
                 space.mean_nodes[band, 0], model, space.mean_wave[band], phase, params[2]
             )
@@ -58,7 +50,7 @@ def set_weights(
             space.columns[i, n_factor + space.filters[band]] = space.dispersion[band] * flux
         space.ivar[i] = 1.0 / variance
     if n_column > 0:
-        _tie(n, n_column, space)
+        _tie(one.n, n_column, space)
     return n_column
 
 
@@ -95,14 +87,14 @@ def _tie(n: int, n_column: int, space: Space) -> None:
 
 
 @compiled
-def empty_chi2(epochs: EpochArrays, first: int, n: int, n_column: int, space: Space) -> float:
+def empty_chi2(one: Supernova, n_column: int, space: Space) -> float:
     """Chi2 of the epochs in use without a supernova."""
     sums = space.sums[0]
     sums[:n_column] = 0.0
     total = 0.0
-    for i in range(n):
+    for i in range(one.n):
         if space.ivar[i] > 0.0:
-            flux = epochs.flux[first + i]
+            flux = one.flux[i]
             total += space.ivar[i] * flux * flux
             for r in range(n_column):
                 sums[r] += space.tied[i, r] * flux
@@ -112,9 +104,7 @@ def empty_chi2(epochs: EpochArrays, first: int, n: int, n_column: int, space: Sp
 
 
 @compiled
-def solve_amplitudes(
-    epochs: EpochArrays, first: int, n: int, n_column: int, params: Floats, space: Space
-) -> None:
+def solve_amplitudes(one: Supernova, n_column: int, params: Floats, space: Space) -> None:
     """Put the best x0 and x1 for the basis that stands there into `params`.
 
     They stay where the best x0 is not positive or the data do not tell them apart.
@@ -122,10 +112,10 @@ def solve_amplitudes(
     n00, n01, n11, r0, r1 = 0.0, 0.0, 0.0, 0.0, 0.0
     sums = space.sums[:3]
     sums[:, :n_column] = 0.0
-    for i in range(n):
+    for i in range(one.n):
         w = space.ivar[i]
         if w > 0.0:
-            b0, b1, y = space.basis[i, 0], space.basis[i, 1], epochs.flux[first + i]
+            b0, b1, y = space.basis[i, 0], space.basis[i, 1], one.flux[i]
             n00 += w * b0 * b0
             n01 += w * b0 * b1
             n11 += w * b1 * b1
@@ -151,42 +141,20 @@ def solve_amplitudes(
 
 
 @compiled
-def expand(
-    model: ModelArrays,
-    epochs: EpochArrays,
-    first: int,
-    n: int,
-    n_band: int,
-    n_column: int,
-    z: float,
-    params: Floats,
-    prior_mean: Floats,
-    prior_ivar: Floats,
-    is_free: bool,
-    gradient: Floats,
-    hessian: Floats,
-    gauss_newton: Floats,
-    space: Space,
-) -> float:
+def expand(model: ModelArrays, one: Supernova, n_column: int, at: Point, space: Space) -> float:
     """Evaluate chi2 and the derivatives of its half at (t0, x0, x1, c).
 
-    Where `is_free`, x0 and x1 are first put where they are best for t0 and c, which makes Newton
-    steps of all four those of t0 and c alone with the others projected out.
+    Where ``one.is_free``, x0 and x1 are first put where they are best for t0 and c, which makes
+    Newton steps of all four those of t0 and c alone with the others projected out.
 
     Parameters
     ----------
-    model, epochs, first, n, n_band, z
-        Model and data: epochs ``first`` to ``first + n``.
+    model, one
+        Model and data.
     n_column : int
         From `set_weights`.
-    params : NDArray, shape (4,)
-        Changed where `is_free`.
-    prior_mean, prior_ivar : NDArray, shape (4,)
-        Gaussian priors.
-    is_free : bool
-        Whether x0 and x1 are solved for.
-    gradient, hessian, gauss_newton : NDArray
-        Filled.
+    at : Point
+        Its parameters are changed where ``one.is_free``, its derivatives filled.
     space : Space
         With tables and weights.
 
@@ -195,22 +163,40 @@ def expand(
     float
         chi2 of data and priors.
     """
-    set_color(len(model.phase), n_band, params[3], space)
-    fill_basis(model, epochs, first, n, z, params[0], space)
-    if is_free:
-        solve_amplitudes(epochs, first, n, n_column, params, space)
-    total = _residuals(epochs, first, n, n_column, z, params, space)
+    set_color(len(model.phase), one.n_band, at.params[3], space)
+    fill_basis(model, one, at.params[0], space)
+    if one.is_free:
+        solve_amplitudes(one, n_column, at.params, space)
+    chi2 = _residuals(one, n_column, at.params, space)
+    _sum_slopes(one.n, at, space)
+    for p in range(N_PARAMS):
+        for q in range(p + 1):
+            for r in range(n_column):
+                at.gauss_newton[p, q] -= space.sums[1 + p, r] * space.sums[1 + q, r]
+            at.hessian[p, q] = at.gauss_newton[p, q]
+    _add_bends(at, -1.0 / (1.0 + one.z), space.bend)
+    chi2 = _add_priors(one, at, chi2)
+    for p in range(N_PARAMS):
+        for q in range(p):
+            at.hessian[q, p] = at.hessian[p, q]
+            at.gauss_newton[q, p] = at.gauss_newton[p, q]
+    return chi2
+
+
+@compiled
+def _sum_slopes(n: int, at: Point, space: Space) -> None:
+    """Sum over epochs the gradient, the Gauss-Newton matrix of the diagonal, and ``space.bend``."""
+    gradient, gauss_newton, bend = at.gradient, at.gauss_newton, space.bend
     gradient[:] = 0.0
     gauss_newton[:] = 0.0
-    bend = space.bend
     bend[:] = 0.0
-    x0, x1, rate = params[1], params[2], -1.0 / (1.0 + z)
+    x1 = at.params[2]
     for i in range(n):
         w = space.ivar[i]
         if w == 0.0:
             continue
         pull, row, b = space.pull[i], space.jacobian[i], space.basis[i]
-        for p in range(4):
+        for p in range(N_PARAMS):
             gradient[p] -= pull * row[p]
             for q in range(p + 1):
                 gauss_newton[p, q] += w * row[p] * row[q]
@@ -222,11 +208,12 @@ def expand(
         bend[5] += pull * (b[6] + x1 * b[7])
         bend[6] += pull * b[7]
         bend[7] += pull * (b[10] + x1 * b[11])
-    for p in range(4):
-        for q in range(p + 1):
-            for r in range(n_column):
-                gauss_newton[p, q] -= space.sums[1 + p, r] * space.sums[1 + q, r]
-            hessian[p, q] = gauss_newton[p, q]
+
+
+@compiled
+def _add_bends(at: Point, rate: float, bend: Floats) -> None:
+    """Add the second derivatives of the fluxes to the Hessian; `rate` is that of phase by t0."""
+    hessian, x0 = at.hessian, at.params[1]
     hessian[0, 0] -= rate * rate * x0 * bend[0]
     hessian[1, 0] -= rate * bend[1]
     hessian[2, 0] -= rate * x0 * bend[2]
@@ -235,25 +222,27 @@ def expand(
     hessian[3, 1] -= bend[5]
     hessian[3, 2] -= x0 * bend[6]
     hessian[3, 3] -= x0 * bend[7]
-    for p in range(4):
-        if prior_ivar[p] > 0.0:
-            off = params[p] - prior_mean[p]
-            total += prior_ivar[p] * off * off
-            gradient[p] += prior_ivar[p] * off
-            gauss_newton[p, p] += prior_ivar[p]
-            hessian[p, p] += prior_ivar[p]
-        for q in range(p):
-            hessian[q, p], gauss_newton[q, p] = hessian[p, q], gauss_newton[p, q]
-    return total
 
 
 @compiled
-def _residuals(
-    epochs: EpochArrays, first: int, n: int, n_column: int, z: float, params: Floats, space: Space
-) -> float:
+def _add_priors(one: Supernova, at: Point, chi2: float) -> float:
+    """Add the priors to the derivatives; return chi2 with them."""
+    for p in range(N_PARAMS):
+        ivar = one.prior_ivar[p]
+        if ivar > 0.0:
+            off = at.params[p] - one.prior_mean[p]
+            chi2 += ivar * off * off
+            at.gradient[p] += ivar * off
+            at.gauss_newton[p, p] += ivar
+            at.hessian[p, p] += ivar
+    return chi2
+
+
+@compiled
+def _residuals(one: Supernova, n_column: int, params: Floats, space: Space) -> float:
     """Fill the pulls W r, the Jacobian and its sums over the columns; return r^T W r."""
+    n, flux, rate = one.n, one.flux, -1.0 / (1.0 + one.z)
     x0, x1 = params[1], params[2]
-    rate = -1.0 / (1.0 + z)
     space.sums[:, :n_column] = 0.0
     total = 0.0
     for i in range(n):
@@ -261,7 +250,7 @@ def _residuals(
         if w == 0.0:
             continue
         b, row = space.basis[i], space.jacobian[i]
-        residual = epochs.flux[first + i] - x0 * (b[0] + x1 * b[1])
+        residual = flux[i] - x0 * (b[0] + x1 * b[1])
         row[0] = rate * x0 * (b[2] + x1 * b[3])
         row[1] = b[0] + x1 * b[1]
         row[2] = x0 * b[1]
@@ -271,7 +260,7 @@ def _residuals(
         for r in range(n_column):
             tied = space.tied[i, r]
             space.sums[0, r] += tied * residual
-            for p in range(4):
+            for p in range(N_PARAMS):
                 space.sums[1 + p, r] += tied * row[p]
     for r in range(n_column):
         total -= space.sums[0, r] ** 2

@@ -1,11 +1,17 @@
 """Damped Newton descent with bounds, the twin of `fitting.newton`."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from chandelle.core.compiled import compiled
-from chandelle.lightcurve.fitting.compiled.arrays import N_PARAMS, EpochArrays, Space
+from chandelle.lightcurve.fitting.compiled.arrays import (
+    N_PARAMS,
+    Point,
+    Space,
+    Supernova,
+)
 from chandelle.lightcurve.fitting.compiled.chi2 import expand
 from chandelle.lightcurve.fitting.newton import (
     CRAWL,
@@ -16,6 +22,54 @@ from chandelle.lightcurve.fitting.newton import (
 )
 from chandelle.physics.compiled.bands import ModelArrays
 from chandelle.physics.compiled.grid import Floats
+
+
+class DescentRoom(NamedTuple):
+    """Room of a descent: `start` of a refit, `trial` point, `step` to it, and what solves for it.
+
+    `gauss_newton` is that of the answer, whose other derivatives stand in the results.
+    """
+
+    start: Floats
+    step: Floats
+    trial: Point
+    gauss_newton: Floats
+    free_gradient: Floats
+    scale: Floats
+    right: Floats
+    matrix: Floats
+    lower: Floats
+
+
+class Descent(NamedTuple):
+    """How a descent ended.
+
+    chi2 with priors, the decrease that a further step promises, evaluations, whether it converged,
+    and whether a parameter stands at a bound or the minimum at a jump.
+    """
+
+    chi2: float
+    edm: float
+    n_steps: int
+    is_converged: bool
+    at_bound: bool
+
+
+@compiled
+def descent_room(space: Space) -> DescentRoom:
+    """Name the rows of ``space.descent``; one array in `Space` is cheaper to hand on than ten."""
+    rows = space.descent
+    return DescentRoom(
+        rows[0],
+        rows[1],
+        Point(rows[2], rows[3], rows[4:8], rows[8:12]),
+        rows[12:16],
+        rows[16],
+        rows[17],
+        rows[18],
+        rows[19:23],
+        rows[23:27],
+    )
 
 
 @compiled
@@ -52,41 +106,30 @@ def solve_scaled(
 
 
 @compiled
-def plan_step(
-    params: Floats,
-    gradient: Floats,
-    hessian: Floats,
-    gauss_newton: Floats,
-    low: Floats,
-    high: Floats,
-    damping: float,
-    step: Floats,
-    room: Floats,
-) -> float:
-    """Put a damped step inside the bounds into `step`; return the decrease that it promises.
+def plan_step(here: Point, one: Supernova, damping: float, room: DescentRoom) -> float:
+    """Put a damped step inside the bounds into ``room.step``; return the decrease it promises.
 
     That is infinite where the Hessian is not positive. A parameter at a bound that would leave
     stays.
     """
-    free_gradient, scale, lower, matrix = room[0], room[1], room[2:6], room[6:10]
+    params, gradient, low, high = here.params, here.gradient, one.low, one.high
+    step = room.step
+    free_gradient, scale, matrix, right = room.free_gradient, room.scale, room.matrix, room.right
     for p in range(N_PARAMS):
-        is_held = (params[p] <= low[p] and gradient[p] > 0.0) or (
-            params[p] >= high[p] and gradient[p] < 0.0
-        )
+        is_held = _pushes_out(params[p], gradient[p], low[p], high[p])
         free_gradient[p] = np.nan if is_held else gradient[p]
-        size = math.sqrt(abs(gauss_newton[p, p]))
+        size = math.sqrt(abs(here.gauss_newton[p, p]))
         scale[p] = 1.0 if is_held or size == 0.0 else size
     edm = 0.0
     for turn in range(2):
-        chosen = hessian if turn == 0 else gauss_newton
+        chosen = here.hessian if turn == 0 else here.gauss_newton
         for p in range(N_PARAMS):
             for q in range(p + 1):
                 is_held = np.isnan(free_gradient[p]) or np.isnan(free_gradient[q])
                 matrix[p, q] = (1.0 if p == q else 0.0) if is_held else chosen[p, q]
-        right = room[10]
         for p in range(N_PARAMS):
             right[p] = 0.0 if np.isnan(free_gradient[p]) else free_gradient[p]
-        if solve_scaled(matrix, scale, damping, right, lower, step):
+        if solve_scaled(matrix, scale, damping, right, room.lower, step):
             for p in range(N_PARAMS):
                 step[p] = -step[p]
                 edm -= right[p] * step[p]
@@ -97,54 +140,46 @@ def plan_step(
 
 
 @compiled
+def _pushes_out(value: float, slope: float, low: float, high: float) -> bool:
+    """Whether a parameter stands at a bound and would leave."""
+    return (value <= low and slope > 0.0) or (value >= high and slope < 0.0)
+
+
+@compiled
+def _move(here: Point, there: Point) -> None:
+    """Copy a point into another."""
+    for p in range(N_PARAMS):
+        here.params[p], here.gradient[p] = there.params[p], there.gradient[p]
+        for q in range(N_PARAMS):
+            here.hessian[p, q] = there.hessian[p, q]
+            here.gauss_newton[p, q] = there.gauss_newton[p, q]
+
+
+@compiled
 def descend(
-    model: ModelArrays,
-    epochs: EpochArrays,
-    first: int,
-    n: int,
-    n_band: int,
-    n_column: int,
-    z: float,
-    params: Floats,
-    low: Floats,
-    high: Floats,
-    prior_mean: Floats,
-    prior_ivar: Floats,
-    is_free: bool,
-    max_steps: int,
-    gradient: Floats,
-    hessian: Floats,
-    space: Space,
-) -> tuple:
-    """Go down from `params` to the minimum next to it, which then stands there.
+    model: ModelArrays, one: Supernova, n_column: int, max_steps: int, here: Point, space: Space
+) -> Descent:
+    """Go down from a point to the minimum next to it, which then stands there.
 
     Parameters
     ----------
-    model, epochs, first, n, n_band, n_column, z
+    model, one, n_column
         As for `chi2.expand`, whose weights must stand.
-    params, low, high : NDArray, shape (4,)
-        Start, changed; bounds.
-    prior_mean, prior_ivar : NDArray, shape (4,)
-        Gaussian priors.
-    is_free : bool
-        Whether x0 and x1 are solved for at every step.
     max_steps : int
         Evaluations allowed.
-    gradient, hessian : NDArray
-        Those at the minimum.
+    here : Point
+        Its parameters are the start; changed, derivatives with them.
     space : Space
         With tables and weights.
 
     Returns
     -------
-    tuple of (float, float, int, bool, bool)
-        chi2, decrease a further step promises, evaluations, whether it converged, and whether a
-        parameter stands at a bound or the minimum at a jump.
+    Descent
+        How it ended.
     """
-    room = space.descent
-    trial, there_gradient, step = room[0], room[1], room[2]
-    there_hessian, gauss_newton, there_gauss_newton = room[3:7], room[7:11], room[11:15]
-    rest = room[15:26]
+    room = descent_room(space)
+    there, step = room.trial, room.step
+    params, low, high = here.params, one.low, one.high
     for p in range(N_PARAMS):
         params[p] = min(max(params[p], low[p]), high[p])
         step[p] = 0.0
@@ -152,44 +187,23 @@ def descend(
     n_steps, is_done, is_stalled = 0, False, False
     while n_steps < max_steps and not is_done:
         for p in range(N_PARAMS):
-            trial[p] = params[p] + step[p]
-        there = expand(
-            model,
-            epochs,
-            first,
-            n,
-            n_band,
-            n_column,
-            z,
-            trial,
-            prior_mean,
-            prior_ivar,
-            is_free,
-            there_gradient,
-            there_hessian,
-            there_gauss_newton,
-            space,
-        )
+            there.params[p] = params[p] + step[p]
+        new = expand(model, one, n_column, there, space)
         n_steps += 1
-        is_better = there <= value + 1e-13 * abs(value) or n_steps == 1
-        gain = value - there
+        is_better = new <= value + 1e-13 * abs(value) or n_steps == 1
+        gain = value - new
         if is_better:
-            value = there
-            for p in range(N_PARAMS):
-                params[p], gradient[p] = trial[p], there_gradient[p]
-                for q in range(N_PARAMS):
-                    hessian[p, q] = there_hessian[p, q]
-                    gauss_newton[p, q] = there_gauss_newton[p, q]
+            value = new
+            _move(here, there)
             damping = max(0.1 * damping, 1e-15)
         else:
             damping = max(10.0 * damping + 1e-9, 1e-15)
-        edm = plan_step(params, gradient, hessian, gauss_newton, low, high, damping, step, rest)
+        edm = plan_step(here, one, damping, room)
         is_there = edm < EDM_TOLERANCE and damping < DAMPING_FINAL
-        is_crawling = is_better and damping > 100.0 and gain < CRAWL * max(1.0, 0.01 * there)
+        is_crawling = is_better and damping > 100.0 and gain < CRAWL * max(1.0, 0.01 * new)
         is_stalled = (is_crawling or damping > DAMPING_MAX) and not is_there
         is_done = is_there or is_stalled
     at_bound = is_stalled
     for p in range(N_PARAMS):
-        at_bound = at_bound or (params[p] <= low[p] and gradient[p] > 0.0)
-        at_bound = at_bound or (params[p] >= high[p] and gradient[p] < 0.0)
-    return value, edm, n_steps, is_done and np.isfinite(value), at_bound
+        at_bound = at_bound or _pushes_out(params[p], here.gradient[p], low[p], high[p])
+    return Descent(value, edm, n_steps, is_done and np.isfinite(value), at_bound)

@@ -106,6 +106,7 @@ def target_arrays(problem: FitProblem) -> TargetArrays:
         high=_array(own.high),
         prior_mean=_array(own.mean),
         prior_ivar=_array(own.ivar),
+        is_free=own.is_free,
     )
 
 
@@ -124,7 +125,6 @@ def fit_choices(problem: FitProblem) -> FitChoices:
         c_series=C_SERIES,
         c_max=float(settings.c_max),
         tolerance=SERIES_TOLERANCE,
-        is_free=problem.constraints.is_free,
     )
 
 

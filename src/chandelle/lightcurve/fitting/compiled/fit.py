@@ -1,4 +1,9 @@
-"""Fit of one supernova: starts, race, descent, refits until at rest; `fitting.lanes` as a loop."""
+"""Fit of one supernova: starts, race, descent, refits until at rest; `fitting.lanes` as a loop.
+
+Numbers that are handed on as they stand are ``np.int64`` or ``np.bool_``: numba compiles a function
+anew for every literal. Named tuples are taken apart before a loop: one that lives through it has
+the references to all its arrays counted.
+"""
 
 import math
 
@@ -8,14 +13,22 @@ from chandelle.core.compiled import compiled, compiled_entry
 from chandelle.lightcurve.fitting.compiled.arrays import (
     N_PARAMS,
     BandArrays,
+    Bools,
     EpochArrays,
     FitChoices,
     Ints,
+    Point,
     Space,
+    Supernova,
     TargetArrays,
 )
 from chandelle.lightcurve.fitting.compiled.chi2 import empty_chi2, set_weights
-from chandelle.lightcurve.fitting.compiled.descent import descend, solve_scaled
+from chandelle.lightcurve.fitting.compiled.descent import (
+    DescentRoom,
+    descend,
+    descent_room,
+    solve_scaled,
+)
 from chandelle.lightcurve.fitting.compiled.starts import (
     count_epochs,
     find_starts,
@@ -23,10 +36,10 @@ from chandelle.lightcurve.fitting.compiled.starts import (
 )
 from chandelle.lightcurve.fitting.compiled.tables import (
     fill_basis,
-    find_bands,
     make_errors,
     make_tables,
     set_color,
+    supernova_of,
 )
 from chandelle.lightcurve.fitting.limits import (
     AT_REST_SIGMA,
@@ -48,94 +61,99 @@ _part_of_way = compiled(part_of_way)
 
 
 @compiled
-def choose_epochs(
-    epochs: EpochArrays,
-    first: int,
-    n: int,
-    z: float,
-    t0: float,
-    low: float,
-    high: float,
-    space: Space,
+def _choose_epochs(
+    one: Supernova, t0: float, phase_range: tuple[float, float], marks: Bools
 ) -> int:
-    """Mark in ``space.wanted`` the epochs within the range of phases; return how many."""
+    """Mark the epochs within the range of phases about a time of maximum; return how many."""
+    low, high = phase_range
     count = 0
-    for i in range(n):
-        phase = (epochs.mjd[first + i] - t0) / (1.0 + z)
-        space.wanted[i] = low < phase < high
-        count += space.wanted[i]
+    for i in range(one.n):
+        phase = (one.mjd[i] - t0) / (1.0 + one.z)
+        marks[i] = low < phase < high
+        count += marks[i]
     return count
 
 
 @compiled
-def distance_moved(new: Floats, old: Floats, hessian: Floats, room: Floats) -> float:
+def _distance_moved(new: Floats, old: Floats, hessian: Floats, room: DescentRoom) -> float:
     """Largest change of a parameter in units of its error; zero where there is no error."""
-    scale, right, out, lower = room[0], room[1], room[2], room[3:7]
+    scale, right, out = room.scale, room.right, room.step
     for p in range(N_PARAMS):
         scale[p] = math.sqrt(hessian[p, p]) if hessian[p, p] > 0.0 else 1.0
     largest = 0.0
     for p in range(N_PARAMS):
         right[:] = 0.0
         right[p] = 1.0
-        if not solve_scaled(hessian, scale, 0.0, right, lower, out) or not out[p] > 0.0:
+        if not solve_scaled(hessian, scale, 0.0, right, room.lower, out) or not out[p] > 0.0:
             return 0.0
         largest = max(largest, abs(new[p] - old[p]) / math.sqrt(out[p]))
     return largest
 
 
 @compiled
-def _begin(
-    epochs: EpochArrays,
-    first: int,
-    n: int,
-    z: float,
-    choices: FitChoices,
-    job: int,
-    n_race: int,
-    best: int,
-    params: Floats,
-    start: Floats,
-    space: Space,
-) -> int:
-    """Put the start of a descent into `params` and the epochs it takes into ``space.used``.
-
-    Jobs below `n_race` race a start, job `n_race` descends from the best one, later ones refit.
-
-    Returns
-    -------
-    int
-        The number of epochs, or -1 where a refit would take the same ones.
-    """
-    if job <= n_race:
-        for p in range(N_PARAMS):
-            params[p] = space.starts[job if job < n_race else best, p]
-        low, high = choices.first_low, choices.first_high
-        count = choose_epochs(epochs, first, n, z, params[0], low, high, space)
-        for i in range(n):
-            space.used[i] = space.wanted[i]
-        return count
-    turn = job - n_race - 1
-    low, high = choices.phase_low, choices.phase_high
-    count = choose_epochs(epochs, first, n, z, params[0], low, high, space)
-    is_same = True
-    for i in range(n):
-        # Late in the rounds epochs only leave.
-        if turn >= SETTLING_ROUND and space.wanted[i] and not space.used[i]:
-            space.wanted[i] = False
-            count -= 1
-        is_same = is_same and space.wanted[i] == space.used[i]
-        space.used[i] = space.wanted[i]
-    # An answer that goes back and forth is caught between its last start and itself.
-    part = _part_of_way(turn)
-    for p in range(N_PARAMS):
-        start[p] += part * (params[p] - start[p])
-    return -1 if is_same else count
+def _answer_of(one: Supernova, out: FitArrays, space: Space) -> Point:
+    """Where the answer of a supernova stands."""
+    k = one.target
+    return Point(out.params[k], out.gradient[k], out.hessian[k], descent_room(space).gauss_newton)
 
 
 @compiled
-def _has_rival(n_race: int, best: int, t0: float, space: Space) -> bool:
+def _go_to_start(
+    one: Supernova, start: Floats, choices: FitChoices, params: Floats, space: Space
+) -> None:
+    """Put a start into `params`, and into ``space.used`` the epochs that a first fit takes."""
+    for p in range(N_PARAMS):
+        params[p] = start[p]
+    phase_range = (choices.first_low, choices.first_high)
+    _choose_epochs(one, params[0], phase_range, space.used)
+
+
+@compiled
+def _race(
+    model: ModelArrays,
+    one: Supernova,
+    n_start: int,
+    choices: FitChoices,
+    here: Point,
+    space: Space,
+) -> int:
+    """Give each start a few steps, which ``space.starts`` then has behind it; return the best.
+
+    Its cost, in ``space.depth``, is infinite where it leads away from the epochs.
+    """
+    best = 0
+    for s in range(n_start):
+        _go_to_start(one, space.starts[s], choices, here.params, space)
+        n_column = set_weights(model, one, here.params, np.bool_(False), space)
+        descend(model, one, n_column, np.int64(RACE_STEPS), here, space)
+        for p in range(N_PARAMS):
+            space.starts[s, p] = here.params[p]
+        cost = start_cost(model, one, here.params, space)
+        is_fit = count_epochs(one, here.params[0], choices) >= N_PARAMS
+        space.depth[s] = cost if is_fit else np.inf
+        if space.depth[s] < space.depth[best]:
+            best = s
+    return best
+
+
+@compiled
+def _fit_used(
+    model: ModelArrays, one: Supernova, model_cov: bool, out: FitArrays, space: Space
+) -> None:
+    """Descend from the parameters that stand in `out`, with the epochs in use."""
+    k, here = one.target, _answer_of(one, out, space)
+    n_column = set_weights(model, one, here.params, model_cov, space)
+    out.chi2_empty[k] = empty_chi2(one, n_column, space)
+    end = descend(model, one, n_column, np.int64(MAX_STEPS), here, space)
+    out.chi2[k], out.edm[k] = end.chi2, end.edm
+    out.is_converged[k], out.at_bound[k] = end.is_converged, end.at_bound
+    out.n_steps[k] += end.n_steps
+
+
+@compiled
+def _has_rival(n_start: int, best: int, t0: float, space: Space) -> bool:
     """Whether another start ended elsewhere at nearly the same cost."""
-    for s in range(n_race):
+    for s in range(n_start):
         is_apart = s != best and abs(space.starts[s, 0] - t0) > SAME_MINIMUM_DAYS
         if is_apart and space.depth[s] < space.depth[best] + TWO_MINIMA_COST:
             return True
@@ -143,31 +161,76 @@ def _has_rival(n_race: int, best: int, t0: float, space: Space) -> bool:
 
 
 @compiled
-def _finish(
-    targets: TargetArrays,
-    k: int,
-    first: int,
-    n: int,
-    n_race: int,
-    at_rest: bool,
-    made: float,
-    out: FitArrays,
-    space: Space,
-) -> None:
-    """Write what is left of an answer; `made` is negative where there was no start."""
-    if made < 0.0:
-        out.params[k] = 0.0
-        out.chi2[k], out.chi2_empty[k] = 0.0, 0.0
-        out.is_converged[k], out.is_at_rest[k] = True, True
-        out.used[first : first + n] = True
-        return
-    out.is_at_rest[k] = at_rest
-    for i in range(n):
-        out.used[first + i] = space.used[i]
+def _choose_again(
+    one: Supernova, t0: float, is_late: bool, choices: FitChoices, space: Space
+) -> tuple[int, bool]:
+    """Put the epochs about an answer into use; how many, and whether they are the same as before.
+
+    Where `is_late` epochs only leave.
+    """
+    phase_range = (choices.phase_low, choices.phase_high)
+    count = _choose_epochs(one, t0, phase_range, space.wanted)
+    is_same = True
+    for i in range(one.n):
+        if is_late and space.wanted[i] and not space.used[i]:
+            space.wanted[i] = False
+            count -= 1
+        is_same = is_same and space.wanted[i] == space.used[i]
+        space.used[i] = space.wanted[i]
+    return count, is_same
+
+
+@compiled
+def _refit_to_rest(
+    model: ModelArrays, one: Supernova, choices: FitChoices, out: FitArrays, space: Space
+) -> bool:
+    """Refit until the epochs stay and the answer rests; return whether they came to that.
+
+    An answer that goes back and forth is caught by starting between its last start and itself.
+    """
+    k, room, with_model = one.target, descent_room(space), choices.model_cov
+    params, start, at_rest = out.params[k], room.start, not with_model
     for p in range(N_PARAMS):
-        if targets.prior_ivar[k, p] > 0.0:
-            off = out.params[k, p] - targets.prior_mean[k, p]
-            out.chi2[k] -= targets.prior_ivar[k, p] * off * off
+        start[p] = params[p]
+    for turn in range(MAX_ROUNDS + 1):
+        is_late = turn >= SETTLING_ROUND
+        n_used, is_same = _choose_again(one, params[0], is_late, choices, space)
+        is_done = not out.is_converged[k] or (at_rest and is_same)
+        if is_done or turn == MAX_ROUNDS:
+            return at_rest and is_done
+        part = _part_of_way(turn)
+        for p in range(N_PARAMS):
+            start[p] += part * (params[p] - start[p])
+            params[p] = start[p]
+        if n_used < N_PARAMS and not is_same:
+            return at_rest
+        _fit_used(model, one, with_model, out, space)
+        out.n_rounds[k] += 1
+        limit = AT_REST_SIGMA if turn < LATE_ROUND else AT_REST_SIGMA_LATE
+        at_rest = not with_model or _distance_moved(params, start, out.hessian[k], room) < limit
+    return at_rest
+
+
+@compiled
+def _finish(one: Supernova, out: FitArrays, space: Space) -> None:
+    """Write which epochs are in use, and take the priors out of chi2."""
+    k = one.target
+    for i in range(one.n):
+        out.used[one.first + i] = space.used[i]
+    for p in range(N_PARAMS):
+        if one.prior_ivar[p] > 0.0:
+            off = out.params[k, p] - one.prior_mean[p]
+            out.chi2[k] -= one.prior_ivar[p] * off * off
+
+
+@compiled
+def _write_nothing(one: Supernova, out: FitArrays) -> None:
+    """Write the answer where no start holds a supernova: none is there."""
+    k = one.target
+    out.params[k] = 0.0
+    out.chi2[k], out.chi2_empty[k] = 0.0, 0.0
+    out.is_converged[k], out.is_at_rest[k] = True, True
+    out.used[one.first : one.first + one.n] = True
 
 
 @compiled_entry
@@ -188,97 +251,28 @@ def fit_targets(
     before until the epochs stay and the answer rests. The series of the color law is made for
     ``choices.c_series``, and made anew for ``choices.c_max`` where the answer is redder. Without a
     start that holds a supernova x0 is zero.
-
-    All descents go through one call, so that it is compiled once.
     """
     for k in chosen:
-        first, z = epochs.first[k], targets.z[k]
-        n = epochs.first[k + 1] - first
-        n_band = find_bands(epochs, first, n, space)
-        params, gradient, hessian = out.params[k], out.gradient[k], out.hessian[k]
-        start, room = space.descent[26], space.descent[:7]
-        reach, made = min(choices.c_series, choices.c_max), -1.0
-        n_race, best, job = np.int64(0), np.int64(0), np.int64(0)
-        with_model, at_rest = choices.model_cov, not choices.model_cov
-        while True:
-            if made != reach:
-                make_tables(
-                    model, bands, n_band, z, targets.mwebv[k], reach, choices.tolerance, space
-                )
-                if made < 0.0:
-                    low, high = targets.low[k, 0], targets.high[k, 0]
-                    n_race = find_starts(
-                        model, epochs, first, n, n_band, z, low, high, choices, space
-                    )
-                    if n_race == 0:
-                        break
-                    if n_race == 1:
-                        n_race = 0
-                    if with_model:
-                        make_errors(model, bands, n_band, z, space)
-                made = reach
-            is_refit = job > n_race
-            n_used = _begin(epochs, first, n, z, choices, job, n_race, best, params, start, space)
-            if is_refit:
-                if not out.is_converged[k] or (at_rest and n_used < 0):
-                    break
-                if job > n_race + MAX_ROUNDS:
-                    at_rest = False
-                    break
-                for p in range(N_PARAMS):
-                    params[p] = start[p]
-                if 0 <= n_used < N_PARAMS:
-                    break
-            n_column = set_weights(
-                model, epochs, first, n, n_band, z, params, with_model and is_refit, space
-            )
-            empty = empty_chi2(epochs, first, n, n_column, space)
-            chi2, edm, n_steps, is_converged, at_bound = descend(
-                model,
-                epochs,
-                first,
-                n,
-                n_band,
-                n_column,
-                z,
-                params,
-                targets.low[k],
-                targets.high[k],
-                targets.prior_mean[k],
-                targets.prior_ivar[k],
-                choices.is_free,
-                RACE_STEPS if job < n_race else MAX_STEPS,
-                gradient,
-                hessian,
-                space,
-            )
-            if job < n_race:
-                for p in range(N_PARAMS):
-                    space.starts[job, p] = params[p]
-                cost = start_cost(model, epochs, first, n, n_band, z, params, space)
-                is_fit = count_epochs(epochs, first, n, z, params[0], choices) >= N_PARAMS
-                space.depth[job] = cost if is_fit else np.inf
-                if space.depth[job] < space.depth[best]:
-                    best = job
-                job += 1
-                continue
-            out.chi2[k], out.chi2_empty[k], out.edm[k] = chi2, empty, edm
-            out.is_converged[k], out.at_bound[k] = is_converged, at_bound
-            out.n_steps[k] += n_steps
-            if is_refit:
-                out.n_rounds[k] += 1
-                limit = AT_REST_SIGMA if job <= n_race + LATE_ROUND else AT_REST_SIGMA_LATE
-                is_still = distance_moved(params, start, hessian, room) < limit
-                at_rest = is_still or not with_model
-            elif abs(params[3]) > reach and reach < choices.c_max:
-                reach = choices.c_max
-                continue
-            else:
-                out.has_rival[k] = _has_rival(n_race, best, params[0], space)
-                for p in range(N_PARAMS):
-                    start[p] = params[p]
-            job += 1
-        _finish(targets, k, first, n, n_race, at_rest, made, out, space)
+        one = supernova_of(epochs, targets, k, space)
+        here = _answer_of(one, out, space)
+        reach = min(choices.c_series, choices.c_max)
+        make_tables(model, bands, one, reach, choices.tolerance, space)
+        n_start = find_starts(model, one, choices, space)
+        if n_start == 0:
+            _write_nothing(one, out)
+            continue
+        best = _race(model, one, n_start, choices, here, space) if n_start > 1 else 0
+        _go_to_start(one, space.starts[best], choices, here.params, space)
+        _fit_used(model, one, np.bool_(False), out, space)
+        if abs(here.params[3]) > reach and reach < choices.c_max:
+            make_tables(model, bands, one, choices.c_max, choices.tolerance, space)
+            _go_to_start(one, space.starts[best], choices, here.params, space)
+            _fit_used(model, one, np.bool_(False), out, space)
+        out.has_rival[k] = _has_rival(n_start, best, here.params[0], space)
+        if choices.model_cov:
+            make_errors(model, bands, one, space)
+        out.is_at_rest[k] = _refit_to_rest(model, one, choices, out, space)
+        _finish(one, out, space)
 
 
 @compiled_entry
@@ -294,15 +288,12 @@ def flux_targets(
 ) -> None:
     """Write the model flux of every epoch at the parameters of its target into `out`."""
     for k in range(len(targets.z)):
-        first, z = epochs.first[k], targets.z[k]
-        n = epochs.first[k + 1] - first
-        n_band = find_bands(epochs, first, n, space)
-        reach = abs(params[k, 3])
-        make_tables(model, bands, n_band, z, targets.mwebv[k], reach, tolerance, space)
-        for i in range(n):
+        one = supernova_of(epochs, targets, k, space)
+        make_tables(model, bands, one, abs(params[k, 3]), tolerance, space)
+        for i in range(one.n):
             space.used[i] = True
-        set_color(len(model.phase), n_band, params[k, 3], space)
-        fill_basis(model, epochs, first, n, z, params[k, 0], space)
-        for i in range(n):
+        set_color(len(model.phase), one.n_band, params[k, 3], space)
+        fill_basis(model, one, params[k, 0], space)
+        for i in range(one.n):
             pair = space.basis[i, 0] + params[k, 2] * space.basis[i, 1]
-            out[first + i] = params[k, 1] * pair
+            out[one.first + i] = params[k, 1] * pair

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from chandelle.core.compiled import compiled
-from chandelle.lightcurve.fitting.compiled.arrays import N_PARAMS, EpochArrays, FitChoices, Space
+from chandelle.lightcurve.fitting.compiled.arrays import N_PARAMS, FitChoices, Space, Supernova
 from chandelle.lightcurve.fitting.compiled.tables import (
     set_color,
     set_start_colors,
@@ -27,38 +27,37 @@ from chandelle.physics.compiled.grid import Floats
 
 
 @compiled
-def signal_center(epochs: EpochArrays, first: int, n: int, z: float) -> float:
+def signal_center(one: Supernova) -> float:
     """Epoch around which most of the signal lies; epochs come in order of time."""
-    best, center = -1.0, epochs.mjd[first]
-    reach = CROWD_DAYS * (1.0 + z)
-    low, high, crowd = first, first, 0.0
-    for i in range(first, first + n):
-        while high < first + n and epochs.mjd[high] < epochs.mjd[i] + reach:
-            crowd += _signal(epochs, high)
+    best, center = -1.0, one.mjd[0]
+    reach = CROWD_DAYS * (1.0 + one.z)
+    low, high, crowd = 0, 0, 0.0
+    for i in range(one.n):
+        while high < one.n and one.mjd[high] < one.mjd[i] + reach:
+            crowd += _signal(one.flux[high], one.total[high])
             high += 1
-        while epochs.mjd[low] <= epochs.mjd[i] - reach:
-            crowd -= _signal(epochs, low)
+        while one.mjd[low] <= one.mjd[i] - reach:
+            crowd -= _signal(one.flux[low], one.total[low])
             low += 1
         if crowd > best * (1.0 + 1e-12):
-            best, center = crowd, epochs.mjd[i]
+            best, center = crowd, one.mjd[i]
     return center
 
 
 @compiled
-def _signal(epochs: EpochArrays, i: int) -> float:
+def _signal(flux: float, variance: float) -> float:
     """Squared signal to noise of an epoch, cut."""
-    ratio = epochs.flux[i] / math.sqrt(epochs.total[i])
-    return min(max(ratio, 0.0), SIGNAL_MAX) ** 2
+    return min(max(flux / math.sqrt(variance), 0.0), SIGNAL_MAX) ** 2
 
 
 @compiled
-def amplitude_fit(epochs: EpochArrays, first: int, n: int, color: int, space: Space) -> tuple:
+def amplitude_fit(one: Supernova, color: int, space: Space) -> tuple:
     """Amplitudes (x0, x0 x1) of one time and color, x1 held loosely, and their chi2."""
     n00, n01, n11, r0, r1 = 0.0, 0.0, 0.0, 0.0, 0.0
-    for i in range(n):
-        w = 1.0 / epochs.total[first + i]
+    for i in range(one.n):
+        w = 1.0 / one.total[i]
         b0, b1 = space.basis[i, 2 * color], space.basis[i, 2 * color + 1]
-        y = epochs.flux[first + i]
+        y = one.flux[i]
         n00 += w * b0 * b0
         n01 += w * b0 * b1
         n11 += w * b1 * b1
@@ -80,18 +79,7 @@ def amplitude_fit(epochs: EpochArrays, first: int, n: int, color: int, space: Sp
 
 
 @compiled
-def find_starts(
-    model: ModelArrays,
-    epochs: EpochArrays,
-    first: int,
-    n: int,
-    n_band: int,
-    z: float,
-    t0_low: float,
-    t0_high: float,
-    choices: FitChoices,
-    space: Space,
-) -> int:
+def find_starts(model: ModelArrays, one: Supernova, choices: FitChoices, space: Space) -> int:
     """Put the best local minima in t0 of linear fits into ``space.starts``.
 
     Each is at the best of `guess.START_COLORS`. Only times count whose window of phases holds
@@ -102,8 +90,8 @@ def find_starts(
     int
         How many there are, the best one first.
     """
-    center = signal_center(epochs, first, n, z)
-    set_start_colors(len(model.phase), n_band, space)
+    center = signal_center(one)
+    set_start_colors(len(model.phase), one.n_band, space)
     step = (WINDOW_DAYS[1] - WINDOW_DAYS[0]) / (N_GRID - 1)
     count = 0
     for need in range(N_PARAMS, -1, -N_PARAMS):
@@ -113,12 +101,12 @@ def find_starts(
         for k in range(N_GRID + 1):
             after, t0_after, x0_after, x1_after, c_after = np.inf, 0.0, 0.0, 0.0, 0.0
             if k < N_GRID:
-                t0_after = center + (1.0 + z) * (WINDOW_DAYS[0] + k * step)
-                t0_after = min(max(t0_after, t0_low), t0_high)
-            if k < N_GRID and count_epochs(epochs, first, n, z, t0_after, choices) >= need:
-                start_fluxes(model, epochs, first, n, z, t0_after, len(START_COLORS), space)
+                t0_after = center + (1.0 + one.z) * (WINDOW_DAYS[0] + k * step)
+                t0_after = min(max(t0_after, one.low[0]), one.high[0])
+            if k < N_GRID and count_epochs(one, t0_after, choices) >= need:
+                start_fluxes(model, one, t0_after, len(START_COLORS), space)
                 for a in range(len(START_COLORS)):
-                    amplitude, x0x1, chi2 = amplitude_fit(epochs, first, n, a, space)
+                    amplitude, x0x1, chi2 = amplitude_fit(one, a, space)
                     if chi2 < after:
                         after, x0_after, c_after = chi2, amplitude, START_COLORS[a]
                         x1_after = x0x1 / amplitude if amplitude > 0.0 else 0.0
@@ -132,13 +120,11 @@ def find_starts(
 
 
 @compiled
-def count_epochs(
-    epochs: EpochArrays, first: int, n: int, z: float, t0: float, choices: FitChoices
-) -> int:
+def count_epochs(one: Supernova, t0: float, choices: FitChoices) -> int:
     """Epochs in the range of phases about a time of maximum."""
     count = 0
-    for i in range(first, first + n):
-        phase = (epochs.mjd[i] - t0) / (1.0 + z)
+    for i in range(one.n):
+        phase = (one.mjd[i] - t0) / (1.0 + one.z)
         count += choices.phase_low < phase < choices.phase_high
     return count
 
@@ -162,26 +148,17 @@ def _keep(count: int, depth: float, t0: float, x0: float, x1: float, c: float, s
 
 
 @compiled
-def start_cost(
-    model: ModelArrays,
-    epochs: EpochArrays,
-    first: int,
-    n: int,
-    n_band: int,
-    z: float,
-    params: Floats,
-    space: Space,
-) -> float:
+def start_cost(model: ModelArrays, one: Supernova, params: Floats, space: Space) -> float:
     """Cost over all epochs of the answer that a start led to, the equation of `fitting.guess`."""
-    set_color(len(model.phase), n_band, params[3], space)
-    start_fluxes(model, epochs, first, n, z, params[0], 1, space)
+    set_color(len(model.phase), one.n_band, params[3], space)
+    start_fluxes(model, one, params[0], np.int64(1), space)
     last = model.phase[len(model.phase) - 1]
     cost = (params[2] / X1_SPREAD) ** 2
-    for i in range(n):
-        flux = epochs.flux[first + i]
+    for i in range(one.n):
+        flux = one.flux[i]
         expected = params[1] * (space.basis[i, 0] + params[2] * space.basis[i, 1])
-        late = (epochs.mjd[first + i] - params[0]) / (1.0 + z) - last
+        late = (one.mjd[i] - params[0]) / (1.0 + one.z) - last
         error = LATE_ERROR if late > 0.0 else MODEL_ERROR
         floor = error * error * (flux * flux + expected * expected)
-        cost += (flux - expected) ** 2 / (epochs.total[first + i] + floor)
+        cost += (flux - expected) ** 2 / (one.total[i] + floor)
     return cost

@@ -7,7 +7,14 @@ import numpy as np
 from chandelle.core.compiled import compiled
 from chandelle.core.units import LN10_OVER_2P5
 from chandelle.lightcurve.fitting.basis import LATE_DECLINE
-from chandelle.lightcurve.fitting.compiled.arrays import BandArrays, EpochArrays, Space
+from chandelle.lightcurve.fitting.compiled.arrays import (
+    BandArrays,
+    EpochArrays,
+    Ints,
+    Space,
+    Supernova,
+    TargetArrays,
+)
 from chandelle.lightcurve.fitting.guess import START_COLORS
 from chandelle.physics.compiled.bands import ModelArrays, fill_table
 from chandelle.physics.compiled.errors import fill_errors
@@ -21,11 +28,37 @@ from chandelle.physics.compiled.grid import (
 
 
 @compiled
-def find_bands(epochs: EpochArrays, first: int, n: int, space: Space) -> int:
+def supernova_of(
+    epochs: EpochArrays, targets: TargetArrays, target: int, space: Space
+) -> Supernova:
+    """Gather what belongs to one target, and number its passbands in ``space``."""
+    first, last = epochs.first[target], epochs.first[target + 1]
+    return Supernova(
+        target,
+        first,
+        last - first,
+        _find_bands(epochs.band[first:last], space),
+        targets.z[target],
+        targets.mwebv[target],
+        epochs.mjd[first:last],
+        epochs.flux[first:last],
+        epochs.total[first:last],
+        epochs.variance[first:last],
+        epochs.factor[first:last],
+        targets.low[target],
+        targets.high[target],
+        targets.prior_mean[target],
+        targets.prior_ivar[target],
+        targets.is_free,
+    )
+
+
+@compiled
+def _find_bands(bands: Ints, space: Space) -> int:
     """List the passbands of a supernova, give each epoch its place in the list; return how many."""
     n_band = 0
-    for i in range(n):
-        band = epochs.band[first + i]
+    for i in range(len(bands)):
+        band = bands[i]
         k = 0
         while k < n_band and space.bands[k] != band:
             k += 1
@@ -40,26 +73,24 @@ def find_bands(epochs: EpochArrays, first: int, n: int, space: Space) -> int:
 def make_tables(
     model: ModelArrays,
     bands: BandArrays,
-    n_band: int,
-    z: float,
-    mwebv: float,
+    one: Supernova,
     c_max: float,
     tolerance: float,
     space: Space,
 ) -> None:
     """Fill the tables of a supernova's passbands behind its Milky Way dust."""
-    for k in range(n_band):
+    for k in range(one.n_band):
         band = space.bands[k]
         n = bands.n_sample[band]
         for i in range(n):
-            dimmed = math.exp(-LN10_OVER_2P5 * mwebv * bands.dust[band, i])
+            dimmed = math.exp(-LN10_OVER_2P5 * one.mwebv * bands.dust[band, i])
             space.weight[i] = bands.weight[band, i] * dimmed
         space.terms[k], space.middle[k], space.has_edge[k] = fill_table(
             space.nodes[k],
             model,
             bands.wave[band, :n],
             space.weight[:n],
-            z,
+            one.z,
             c_max,
             tolerance,
             space.table,
@@ -68,10 +99,10 @@ def make_tables(
 
 
 @compiled
-def make_errors(model: ModelArrays, bands: BandArrays, n_band: int, z: float, space: Space) -> None:
+def make_errors(model: ModelArrays, bands: BandArrays, one: Supernova, space: Space) -> None:
     """Fill what the model covariance needs of a supernova's passbands, and number its filters."""
     n_filter = 0
-    for k in range(n_band):
+    for k in range(one.n_band):
         band = space.bands[k]
         space.filters[k] = n_filter
         for j in range(k):
@@ -84,7 +115,7 @@ def make_errors(model: ModelArrays, bands: BandArrays, n_band: int, z: float, sp
             model,
             bands.curve_wave[band, :n],
             bands.curve[band, :n],
-            z,
+            one.z,
             space.rest,
             space.rest_weight,
             space.table,
@@ -129,15 +160,13 @@ def set_color(n_phase: int, n_band: int, c: float, space: Space) -> None:
 
 
 @compiled
-def fill_basis(
-    model: ModelArrays, epochs: EpochArrays, first: int, n: int, z: float, t0: float, space: Space
-) -> None:
+def fill_basis(model: ModelArrays, one: Supernova, t0: float, space: Space) -> None:
     """Fluxes of unit x0 and unit x0 x1 at the epochs in use, with derivatives by phase and color.
 
     Columns of ``space.basis``, pairs for M0 and M1: flux, by phase, by phase twice, by color, by
     phase and color, by color twice.
     """
-    nodes = model.phase
+    n, z, mjd, nodes = one.n, one.z, one.mjd, model.phase
     n_phase = len(nodes)
     size = 2 * n_phase
     for i in range(n):
@@ -145,7 +174,7 @@ def fill_basis(
             continue
         out = space.basis[i]
         out[:] = 0.0
-        phase = (epochs.mjd[first + i] - t0) / (1.0 + z)
+        phase = (mjd[i] - t0) / (1.0 + z)
         if phase < nodes[0] or phase > nodes[n_phase - 1]:
             continue
         cell = cell_of(nodes, phase)
@@ -215,29 +244,20 @@ def set_start_colors(n_phase: int, n_band: int, space: Space) -> None:
 
 
 @compiled
-def start_fluxes(
-    model: ModelArrays,
-    epochs: EpochArrays,
-    first: int,
-    n: int,
-    z: float,
-    t0: float,
-    n_color: int,
-    space: Space,
-) -> None:
+def start_fluxes(model: ModelArrays, one: Supernova, t0: float, n_color: int, space: Space) -> None:
     """Fluxes of unit x0 and unit x0 x1 of all epochs, a pair of basis columns a color.
 
     The colors are the first `n_color` that ``space.node_values`` stands for: `set_start_colors`, or
     one and `set_color`. After the model fluxes decline.
     """
-    nodes = model.phase
+    n, z, mjd, nodes = one.n, one.z, one.mjd, model.phase
     n_phase = len(nodes)
     size = 2 * n_phase
     weight = space.near[0]
     for i in range(n):
         out = space.basis[i]
         out[: 2 * n_color] = 0.0
-        phase = (epochs.mjd[first + i] - t0) / (1.0 + z)
+        phase = (mjd[i] - t0) / (1.0 + z)
         late = max(phase - nodes[n_phase - 1], 0.0)
         phase = min(phase, nodes[n_phase - 1])
         if phase < nodes[0]:
