@@ -8,7 +8,7 @@ import pytest
 from chandelle.core.flags import Flag, describe, in_words
 from chandelle.lightcurve.ingest import read_lightcurves
 from chandelle.lightcurve.quality import GAP_WINDOW, phase_coverage, quality_flags
-from chandelle.lightcurve.quality_table import band_coverage, quality_table, with_quality_flags
+from chandelle.lightcurve.quality_table import quality_table
 from chandelle.lightcurve.residuals import residual_table
 from chandelle.lightcurve.stage import fit_salt
 
@@ -120,27 +120,10 @@ def test_table_tells_the_poor_from_the_good(fitted):
     assert np.allclose(good["chi2_per_ndof"], fits["chi2"][2:] / fits["ndof"][2:])
 
 
-def test_bands_add_up_to_the_table(fitted):
-    fits, lcs = fitted
-    quality, bands = quality_table(fits, lcs), band_coverage(fits, lcs)
-    per_sn = bands.groupby("sn").sum()
-    seen = quality.loc[per_sn.index]
-    assert ((per_sn["n_before"] + per_sn["n_after"]) == seen["n_epochs"]).all()
-    assert (per_sn["n_detections_before"] == seen["n_before"]).all()
-    assert (per_sn["n_detections_after"] == seen["n_after"]).all()
-    assert (bands["first_phase"].groupby("sn").min() == seen["first_phase"]).all()
-
-
 def test_fits_have_the_flags(fitted):
     fits, lcs = fitted
     assert fits.flags[0] & Flag.POOR_PHASE_COVERAGE
     assert fits.flags.tolist() == quality_table(fits, lcs)["flags"].tolist()
-    without = ~int(Flag.POOR_PHASE_COVERAGE | Flag.X1_EXTREME | Flag.ERRORS_LARGE)
-    at = fits.table.column_names.index("flags")
-    table = fits.table.set_column(at, fits.table.schema.field(at), [fits.flags & without])
-    flagged = with_quality_flags(dataclasses.replace(fits, table=table), lcs)
-    assert flagged.to_pandas().equals(fits.to_pandas())
-    assert flagged.table.schema.equals(fits.table.schema, check_metadata=True)
 
 
 def test_fits_of_another_hand_do_not_say_what_they_used(fitted):

@@ -1,4 +1,4 @@
-"""Tables of quality: one row a supernova, or one row a supernova and band."""
+"""The table of quality, one row a supernova."""
 
 # pyarrow.compute makes its functions when imported, where a type checker does not see them.
 # pyright: reportAttributeAccessIssue=false
@@ -7,7 +7,6 @@ import dataclasses
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.stats import chi2 as chi2_distribution
@@ -144,71 +143,6 @@ def flags_of(fits: SaltFits, counts: dict[str, NDArray]) -> NDArray[np.int64]:
     names = ("x1", "t0_err", "x1_err", "c_err")
     near = {name: counts[name] for name in ("n_early", "n_late", "n_bands_near")}
     return quality_flags(**{name: fits[name] for name in names}, **near)
-
-
-def with_quality_flags(
-    fits: SaltFits, lcs: LightCurves, *, model: str | SaltModel | None = None
-) -> SaltFits:
-    """Return the fits with the flags of `quality_flags` set, as `fit_salt` does with its own.
-
-    Parameters
-    ----------
-    fits, lcs, model
-        As for `quality_table`.
-
-    Returns
-    -------
-    SaltFits
-        The same but for `flags`.
-    """
-    epochs = FittedEpochs.of(fits, lcs, model=model).within(*phase_window(fits), closed=False)
-    flags = fits.flags | flags_of(fits, epochs.coverage(len(fits)))
-    at = fits.table.column_names.index("flags")
-    table = fits.table.set_column(at, fits.table.schema.field(at), pa.array(flags))
-    return dataclasses.replace(fits, table=table)
-
-
-def band_coverage(
-    fits: SaltFits,
-    lcs: LightCurves,
-    *,
-    detection: int | float = DETECTION,
-    model: str | SaltModel | None = None,
-) -> pd.DataFrame:
-    """Count epochs before and after maximum in each band of each supernova.
-
-    Parameters
-    ----------
-    fits, lcs, detection, model
-        As for `quality_table`.
-
-    Returns
-    -------
-    DataFrame
-        One row a supernova and band with epochs in the fit's range of phases, index (sn, band):
-        n_before, n_after (epochs), n_detections_before, n_detections_after, first_phase,
-        last_phase [rest-frame d].
-    """
-    epochs = FittedEpochs.of(fits, lcs, model=model).within(*phase_window(fits), closed=False)
-    is_before, is_detected = epochs.phase < 0, epochs.significance >= detection
-    frame = pd.DataFrame(
-        {
-            "sn": epochs.target,
-            "band": epochs.band,
-            "n_before": is_before,
-            "n_after": ~is_before,
-            "n_detections_before": is_before & is_detected,
-            "n_detections_after": ~is_before & is_detected,
-            "first_phase": epochs.phase,
-            "last_phase": epochs.phase,
-        }
-    )
-    how = dict.fromkeys(frame.columns[2:6], "sum") | {"first_phase": "min", "last_phase": "max"}
-    out = frame.groupby(["sn", "band"]).agg(how)
-    sn, band = (out.index.get_level_values(level).to_numpy() for level in (0, 1))
-    names = [fits["sn"][sn], np.array(epochs.bands, dtype=object)[band]]
-    out.index = pd.MultiIndex.from_arrays(names, names=["sn", "band"])
-    return out
 
 
 def worst_pulls(fits: SaltFits, table: pd.DataFrame) -> NDArray[np.float64]:
