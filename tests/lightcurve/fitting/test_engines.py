@@ -92,5 +92,5 @@ def test_a_singular_covariance_is_refused_by_name(
     assert "sn000: flux covariance is singular: rank 1 of" in caplog.text
     fits = fit_salt(out)
     assert len(fits) == len(curves.targets)
-    assert fits["status"][fits["sn"] == "sn000"].tolist() == ["no_data"]
+    assert fits["status"][fits["sn"] == "sn000"].tolist() == ["covariance_invalid"]
     assert {"sn": "sn000", "reason": "cov_singular", "count": n} in out.rejected.to_pylist()
