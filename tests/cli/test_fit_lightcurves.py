@@ -113,7 +113,7 @@ def test_options_of_reading(run, lcs, table, tmp_path):
         ("--bounds q=0:1", "bounds: q is not fitted; fitted are t0, x0, x1, c"),
         ("--priors c=0:-1", "priors: sigma of c must be positive"),
         ("--free dust", '"dust" for --free. Choose from: "z", "host_ebv"'),
-        ("--free z --derivatives", "derivatives are those of t0, x0, x1, c alone"),
+        ("--free z --engine cpu", "free parameters are fitted by JAX alone"),
         ("--dust sfd", '"sfd" for --dust. Choose from: "f99", "ccm89", "o94"'),
         ("--r-v 0", "options: r_v: Input should be greater than 0"),
         ("--c-max -1", "options: c_max: Input should be greater than 0"),
