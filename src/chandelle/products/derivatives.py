@@ -94,7 +94,7 @@ def spread_derivatives(
                 for k in (key, PARAMS)
             )
             whole[:, at[:, None], params] = derivative_array(table, column, own)
-        wide[column] = whole.reshape(len(table), -1)
+        wide[column] = whole.reshape(len(table), whole.shape[1] * whole.shape[2])
     rest = table.drop_columns([name for name in NAMES_OF if name in table.column_names])
     for name, values in wide.items():
         rest = rest.append_column(name, table_from_columns({name: values})[name])
