@@ -262,25 +262,23 @@ def _nudged_flux(
     n_band = len(light.passband)
     wave, weight = light.wave[light.passband], light.weight[light.passband]
 
-    def shifted(extra: Array, shift: Array) -> BandTable:
-        moved = wave + shift
+    def shifted(point: Array) -> BandTable:
+        moved = wave + point[-1]
         reference = jnp.sum(weight / wave**2, axis=1) / jnp.sum(weight / wave / moved, axis=1)
         own = eqx.tree_at(
             lambda part: (part.wave, part.weight, part.passband),
             light,
             (moved, weight * (moved / wave) * reference[:, None], jnp.arange(n_band)),
         )
-        return tables_at(model, own, extra, names)
+        return tables_at(model, own, point[:-1], names)
 
-    def with_slope(extra: Array) -> tuple[BandTable, BandTable]:
-        one = jnp.ones(())
-        return jax.jvp(lambda shift: shifted(extra, shift), (jnp.zeros(()),), (one,))
-
-    tables_near = expand_near(with_slope, middle)
+    near = expand_near(shifted, jnp.append(middle, 0.0), order=2 if middle.size else 1)
     member = (epochs.band[:, None] == jnp.arange(n_band)[None, :]).astype(wave.dtype)
 
     def flux(params: Array, nudges: Nudges) -> Array:
-        table, slope = tables_near(params[4:])
+        table, slope = jax.jvp(
+            lambda shift: near(jnp.append(params[4:], shift)), (jnp.zeros(()),), (jnp.ones(()),)
+        )
         moved = _at_redshift(epochs, light, params, names)
 
         def at(table: BandTable) -> Array:

@@ -312,26 +312,29 @@ def flux_near(
 
 
 def expand_near(
-    function: Callable[[Float[Array, " extra"]], Any], middle: Float[Array, " extra"]
+    function: Callable[[Float[Array, " extra"]], Any],
+    middle: Float[Array, " extra"],
+    order: int = 2,
 ) -> Callable[[Float[Array, " extra"]], Any]:
-    """Expand a function to second order.
+    """Expand a function to first or second order.
 
     Parameters
     ----------
     function : callable
         From extra parameters to arrays, such as a `BandTable`.
     middle : Array, shape (extra,)
-        About where; there may be none.
+        About where.
+    order : int
+        1 or 2.
 
     Returns
     -------
     callable
         Of the same kind.
     """
-    value = function(middle)
-    if not middle.size:
-        return lambda _: value
-    slope = jax.jacfwd(function)(middle)
+    value, slope = function(middle), jax.jacfwd(function)(middle)
+    if order == 1:
+        return lambda at: jax.tree.map(lambda v, s: v + s @ (at - middle), value, slope)
     bend = jax.jacfwd(jax.jacfwd(function))(middle)
 
     def near(extra: Array) -> Any:
