@@ -2,6 +2,7 @@
 
 import gc
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -129,6 +130,20 @@ def test_a_set_without_targets_is_one_empty_block(whole, tmp_path):
     whole.select_targets(np.zeros(N, dtype=bool)).write(tmp_path / "lcs")
     (only,) = lightcurve_blocks(tmp_path / "lcs", size=5)
     assert len(only) == len(only.targets) == 0
+
+
+@pytest.mark.parametrize("part", ["epochs", "targets", "passbands", "rejected"])
+@pytest.mark.parametrize("is_absent", [True, False])
+def test_a_broken_part_is_named(whole, tmp_path, part, is_absent):
+    whole.write(tmp_path / "lcs")
+    file = tmp_path / "lcs" / f"{part}.parquet"
+    if is_absent:
+        file.unlink()
+    else:
+        file.write_bytes(b"no Parquet")
+    for read in (LightCurves.read, partial(lightcurve_blocks, size=5)):
+        with pytest.raises(InputError, match=f"{part}.parquet"):
+            read(tmp_path / "lcs")
 
 
 def test_row_groups_are_bounded(whole, tmp_path, monkeypatch):

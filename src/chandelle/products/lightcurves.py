@@ -19,7 +19,7 @@ from chandelle.core.errors import InputError
 from chandelle.core.typing import ArrayLike
 from chandelle.products.flux_covariance import CovarianceError, check_factor, low_rank_factor
 from chandelle.products.passband import Passband, passband_table, passbands_of_table
-from chandelle.products.product import Product, read_meta, read_table, write_table
+from chandelle.products.product import Product, read_meta, read_parquet, read_table, write_table
 from chandelle.products.schema import Column, Schema, table_from_columns
 from chandelle.products.targets import Targets
 
@@ -238,8 +238,8 @@ def read_without_epochs(path: str | Path) -> LightCurves:
         table=pq.read_schema(epochs).remove_metadata().empty_table(),
         meta=meta,
         targets=Targets.read(folder / "targets.parquet"),
-        passbands=passbands_of_table(pq.read_table(folder / "passbands.parquet")),
-        rejected=pq.read_table(folder / "rejected.parquet"),
+        passbands=passbands_of_table(read_parquet(folder / "passbands.parquet")),
+        rejected=read_parquet(folder / "rejected.parquet"),
     )
 
 

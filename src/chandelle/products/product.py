@@ -223,11 +223,23 @@ def read_table(path: str | Path, schema: Schema) -> tuple[pa.Table, Meta]:
         If the file is absent, not Parquet, another product, or of a newer version.
     """
     meta = read_meta(path, schema)
+    return read_parquet(path).replace_schema_metadata(None), meta
+
+
+def read_parquet(path: str | Path) -> pa.Table:
+    """Read any Parquet table.
+
+    Raises
+    ------
+    InputError
+        If the file is absent or not Parquet.
+    """
     try:
-        table = pq.read_table(path)
+        return pq.read_table(path)
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: expected a Parquet file, found none") from error
     except pa.ArrowInvalid as error:
         raise InputError(f"{path}: expected Parquet, {error}") from error
-    return table.replace_schema_metadata(None), meta
 
 
 def read_meta(path: str | Path, schema: Schema) -> Meta:
