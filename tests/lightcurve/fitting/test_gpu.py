@@ -65,7 +65,10 @@ def calls(at_the_ends, share_errors, salt3, pose) -> dict[str, tuple[Any, tuple]
         "descend": (kernels.descend, (salt3, tables, None, epochs, params(4), steps)),
         "descend with model": (kernels.descend, (salt3, tables, errors, epochs, params(4), steps)),
         "batch_fluxes": (kernels.batch_fluxes, (salt3, tables, epochs, params(4))),
-        "lane_derivatives": (derivatives.lane_derivatives, (*curve, epochs, modes, params(4))),
+        "lane_derivatives": (
+            derivatives.lane_derivatives,
+            (*curve, epochs, modes, params(4), params(4), NAMES[:4]),
+        ),
         "descend_extended": (
             extended.descend_extended,
             (*curve, wide, params(6), steps, NAMES, True),
