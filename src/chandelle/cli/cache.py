@@ -1,4 +1,4 @@
-"""XLA's compiled programs, kept between runs of the shell commands.
+"""Compiled programs between runs of the shell commands: XLA's are kept, a wait for them is told.
 
 XLA's programs hold machine code for one kind of processor. A home folder shared by different
 machines would hand them to the wrong one, so each kind gets a folder of its own.
@@ -37,3 +37,10 @@ def use_compilation_cache() -> None:
 
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+
+
+def fit_step(what: str) -> str:
+    """Say of a step that fits light curves that it compiles first, where it does."""
+    from chandelle.core.compiled import has_machine_code
+
+    return what if has_machine_code() else f"{what}, compiling first (once)"

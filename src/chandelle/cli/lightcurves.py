@@ -85,6 +85,7 @@ def _fit_blocks(
     size: int,
 ) -> tuple[Mapping[str, int], list[str]]:
     """Fit folders of light curves; how many ended with which status, and why some were left out."""
+    from chandelle.cli.cache import fit_step
     from chandelle.cli.gather import readable_folders
     from chandelle.lightcurve.blocks import fit_salt_blocks
 
@@ -92,7 +93,7 @@ def _fit_blocks(
     for failure in failures:
         complain(failure)
     own = {name: how[name] for name in ("targets", "passbands", "origin")}
-    with step("fit") as running:
+    with step(fit_step("fit")) as running:
         show = running.show
         counts = fit_salt_blocks(folders, output, size=size, progress=show, **own, **settings)
     return counts, failures
@@ -106,13 +107,14 @@ def _fit_whole(
     settings: Mapping[str, Any],
 ) -> tuple[Mapping[str, int], list[str]]:
     """Fit what could be read of files; also why some could not."""
+    from chandelle.cli.cache import fit_step
     from chandelle.cli.gather import gather_lightcurves
     from chandelle.lightcurve.stage import fit_salt
 
     gathered, failures = gather_lightcurves(files, **how)
     for failure in failures:
         complain(failure)
-    with step(f"fit {len(gathered.targets)} supernovae") as running:
+    with step(fit_step(f"fit {len(gathered.targets)} supernovae")) as running:
         fits = fit_salt(gathered, **settings, progress=running.show)
     fits.write(output)
     if lightcurves is not None:

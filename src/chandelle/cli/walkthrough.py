@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from chandelle.cli.cache import fit_step
 from chandelle.cli.console import Step, say, step
 from chandelle.core.atomic import atomic_file
 from chandelle.core.provenance import versions
@@ -78,7 +79,7 @@ def run_chain(directory: Path, *, seed: int, n_low: int, n_high: int) -> Chain:
     with _told(f"simulate {n_low + n_high} light curves"):
         survey = simulate_lightcurves(seed=seed, n_low=n_low, n_high=n_high)
         survey.write(directory)
-    with _told("fit SALT") as running:
+    with _told(fit_step("fit SALT")) as running:
         fits = fit_salt(survey.lightcurves, model_cov=False, progress=running.show)
         fits.write(directory / "saltfits" / "fits.parquet")
     with _told("standardize"):

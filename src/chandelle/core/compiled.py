@@ -4,6 +4,9 @@ The twins of JAX kernels where a plain loop beats them (docs/decisions/0007). No
 install; the first call compiles. numba stores a function under the time stamp of its own file and
 sees no change of what it calls nor of a constant from another module, which is compiled into it; so
 the folder of the cache is named after all sources of the package.
+
+Arithmetic is as written (no fast math): with sums reordered, the run that compiles gave other last
+digits than the runs that load its machine code, and nothing was gained in time.
 """
 
 import hashlib
@@ -14,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import numba
+import numpy as np
+from numpy.typing import NDArray
 
 from chandelle.core.cache import writable_folder
 
 _SOURCES = Path(__file__).parents[1]
-_MATH = {"contract", "reassoc", "arcp", "nsz"}
-"""Rewritings that speed up sums; NaN and infinity keep their meaning."""
 
 
 @cache
@@ -28,6 +31,11 @@ def _folder() -> str:
     text = b"".join(path.read_bytes() for path in sorted(_SOURCES.rglob("*.py")))
     folder = writable_folder("numba", hashlib.sha256(text).hexdigest()[:16])
     return str(folder or "")
+
+
+def has_machine_code() -> bool:
+    """Whether an earlier run left machine code of these sources; without, the first call waits."""
+    return bool(_folder()) and any(Path(_folder()).rglob("*.nbc"))
 
 
 def compiled(function: Callable) -> Any:
@@ -59,8 +67,13 @@ def _compile(function: Callable, **options: Any) -> Any:
     before = numba.config.CACHE_DIR  # type: ignore[attr-defined]
     numba.config.CACHE_DIR = _folder()  # type: ignore[attr-defined]
     try:
-        return numba.njit(
-            bare, cache=bool(_folder()), error_model="numpy", fastmath=_MATH, **options
-        )
+        return numba.njit(bare, cache=bool(_folder()), error_model="numpy", **options)
     finally:
         numba.config.CACHE_DIR = before  # type: ignore[attr-defined]
+
+
+@compiled
+def clear(row: NDArray[np.float64], n: int) -> None:
+    """Set the first n numbers of a row to zero; `row[:n] = 0.0` takes far longer to compile."""
+    for i in range(n):
+        row[i] = 0.0

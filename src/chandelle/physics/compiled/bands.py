@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from chandelle.core.compiled import compiled
+from chandelle.core.compiled import clear, compiled
 from chandelle.core.units import LN10_OVER_2P5
 from chandelle.physics.compiled.grid import Floats, SurfaceArrays, cell_of, cubic_weights
 from chandelle.physics.salt_bands import MAX_TERMS
@@ -143,7 +143,8 @@ def fill_table(
     terms = terms_needed(LN10_OVER_2P5 * c_max * reach, tolerance) if c_max > 0.0 else 1
     first, last, has_edge = _spread(model, wave, weight, scale, middle, terms, space)
     size = 2 * len(model.phase)
-    table[:terms] = 0.0
+    for j in range(terms):
+        clear(table[j], table.shape[1])
     _multiply(table, model.templates, space.moments, first, last, terms, size)
     _add_straight(table, model.templates, space.straight, first, last, terms, size)
     if has_edge:
@@ -169,9 +170,11 @@ def _spread(
     n, last_cell = len(wave), len(model.wave) - 2
     first = max(cell_of(model.wave, wave[0] * scale) - 1, 0)
     last = min(cell_of(model.wave, wave[n - 1] * scale) + 2, last_cell + 1)
-    space.moments[first : last + 1, :terms] = 0.0
-    space.straight[first : last + 1, :terms] = 0.0
-    space.ends[:, :terms] = 0.0
+    for i in range(first, last + 1):
+        clear(space.moments[i], terms)
+        clear(space.straight[i], terms)
+    for end in range(len(space.ends)):
+        clear(space.ends[end], terms)
     near, has_edge = space.near, False
     for k in range(n):
         rest = wave[k] * scale

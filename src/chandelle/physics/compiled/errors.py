@@ -64,7 +64,8 @@ def fill_errors(
         rest[k] = low + (k + 0.5) * (high - low) / count
         weight[k] = rest[k] * transmission_at(wave, transmission, rest[k] * (1.0 + z))
         total += weight[k]
-    weight[:count] /= total
+    for k in range(count):
+        weight[k] /= total
     fill_table(table, model, rest[:count], weight[:count], 0.0, 0.0, 1.0, space)
     count = math.ceil((high - low) / MEAN_SPACING)
     total, moment = 0.0, 0.0

@@ -2,7 +2,7 @@
 
 import math
 
-from chandelle.core.compiled import compiled
+from chandelle.core.compiled import clear, compiled
 from chandelle.lightcurve.fitting.compiled.arrays import N_PARAMS, Point, Space, Supernova
 from chandelle.lightcurve.fitting.compiled.tables import fill_basis, set_color
 from chandelle.physics.compiled.bands import ModelArrays
@@ -90,7 +90,7 @@ def _tie(n: int, n_column: int, space: Space) -> None:
 def empty_chi2(one: Supernova, n_column: int, space: Space) -> float:
     """Chi2 of the epochs in use without a supernova."""
     sums = space.sums[0]
-    sums[:n_column] = 0.0
+    clear(sums, n_column)
     total = 0.0
     for i in range(one.n):
         if space.ivar[i] > 0.0:
@@ -111,7 +111,8 @@ def solve_amplitudes(one: Supernova, n_column: int, params: Floats, space: Space
     """
     n00, n01, n11, r0, r1 = 0.0, 0.0, 0.0, 0.0, 0.0
     sums = space.sums[:3]
-    sums[:, :n_column] = 0.0
+    for q in range(len(sums)):
+        clear(sums[q], n_column)
     for i in range(one.n):
         w = space.ivar[i]
         if w > 0.0:
@@ -187,9 +188,10 @@ def expand(model: ModelArrays, one: Supernova, n_column: int, at: Point, space: 
 def _sum_slopes(n: int, at: Point, space: Space) -> None:
     """Sum over epochs the gradient, the Gauss-Newton matrix of the diagonal, and ``space.bend``."""
     gradient, gauss_newton, bend = at.gradient, at.gauss_newton, space.bend
-    gradient[:] = 0.0
-    gauss_newton[:] = 0.0
-    bend[:] = 0.0
+    clear(gradient, N_PARAMS)
+    for p in range(N_PARAMS):
+        clear(gauss_newton[p], N_PARAMS)
+    clear(bend, len(bend))
     x1 = at.params[2]
     for i in range(n):
         w = space.ivar[i]
@@ -243,7 +245,8 @@ def _residuals(one: Supernova, n_column: int, params: Floats, space: Space) -> f
     """Fill the pulls W r, the Jacobian and its sums over the columns; return r^T W r."""
     n, flux, rate = one.n, one.flux, -1.0 / (1.0 + one.z)
     x0, x1 = params[1], params[2]
-    space.sums[:, :n_column] = 0.0
+    for q in range(len(space.sums)):
+        clear(space.sums[q], n_column)
     total = 0.0
     for i in range(n):
         w = space.ivar[i]

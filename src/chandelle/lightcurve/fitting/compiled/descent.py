@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from chandelle.core.compiled import compiled
+from chandelle.core.compiled import clear, compiled
 from chandelle.lightcurve.fitting.compiled.arrays import (
     N_PARAMS,
     Point,
@@ -135,7 +135,7 @@ def plan_step(here: Point, one: Supernova, damping: float, room: DescentRoom) ->
                 edm -= right[p] * step[p]
                 step[p] = min(max(params[p] + step[p], low[p]), high[p]) - params[p]
             return edm if turn == 0 else np.inf
-    step[:] = 0.0
+    clear(step, len(step))
     return np.inf
 
 

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from chandelle.core.compiled import compiled, compiled_entry
+from chandelle.core.compiled import clear, compiled, compiled_entry
 from chandelle.lightcurve.fitting.compiled.arrays import (
     N_PARAMS,
     BandArrays,
@@ -82,7 +82,7 @@ def _distance_moved(new: Floats, old: Floats, hessian: Floats, room: DescentRoom
         scale[p] = math.sqrt(hessian[p, p]) if hessian[p, p] > 0.0 else 1.0
     largest = 0.0
     for p in range(N_PARAMS):
-        right[:] = 0.0
+        clear(right, len(right))
         right[p] = 1.0
         if not solve_scaled(hessian, scale, 0.0, right, room.lower, out) or not out[p] > 0.0:
             return 0.0
@@ -227,10 +227,11 @@ def _finish(one: Supernova, out: FitArrays, space: Space) -> None:
 def _write_nothing(one: Supernova, out: FitArrays) -> None:
     """Write the answer where no start holds a supernova: none is there."""
     k = one.target
-    out.params[k] = 0.0
+    clear(out.params[k], out.params.shape[1])
     out.chi2[k], out.chi2_empty[k] = 0.0, 0.0
     out.is_converged[k], out.is_at_rest[k] = True, True
-    out.used[one.first : one.first + one.n] = True
+    for i in range(one.n):
+        out.used[one.first + i] = True
 
 
 @compiled_entry

@@ -95,7 +95,8 @@ def find_starts(model: ModelArrays, one: Supernova, choices: FitChoices, space: 
     step = (WINDOW_DAYS[1] - WINDOW_DAYS[0]) / (N_GRID - 1)
     count = 0
     for need in range(N_PARAMS, -1, -N_PARAMS):
-        space.depth[:] = np.inf
+        for k in range(len(space.depth)):
+            space.depth[k] = np.inf
         before, here = np.inf, np.inf
         t0, x0, x1, c = 0.0, 0.0, 0.0, 0.0
         for k in range(N_GRID + 1):

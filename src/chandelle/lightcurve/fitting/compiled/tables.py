@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from chandelle.core.compiled import compiled
+from chandelle.core.compiled import clear, compiled
 from chandelle.core.units import LN10_OVER_2P5
 from chandelle.lightcurve.fitting.basis import LATE_DECLINE
 from chandelle.lightcurve.fitting.compiled.arrays import (
@@ -140,9 +140,9 @@ def set_color(n_phase: int, n_band: int, c: float, space: Space) -> None:
             space.node_values[k, 1],
             space.node_values[k, 2],
         )
-        value[:size] = 0.0
-        first[:size] = 0.0
-        second[:size] = 0.0
+        clear(value, size)
+        clear(first, size)
+        clear(second, size)
         power, lower, lowest = factor, 0.0, 0.0
         for j in range(space.terms[k]):
             # Of c^j, of j c^(j-1) and of j (j-1) c^(j-2), with the factor in front.
@@ -173,7 +173,7 @@ def fill_basis(model: ModelArrays, one: Supernova, t0: float, space: Space) -> N
         if not space.used[i]:
             continue
         out = space.basis[i]
-        out[:] = 0.0
+        clear(out, len(out))
         phase = (mjd[i] - t0) / (1.0 + z)
         if phase < nodes[0] or phase > nodes[n_phase - 1]:
             continue
@@ -235,7 +235,7 @@ def set_start_colors(n_phase: int, n_band: int, space: Space) -> None:
             c = START_COLORS[a]
             power = math.exp(-LN10_OVER_2P5 * space.middle[k] * c)
             value = space.node_values[k, a]
-            value[:size] = 0.0
+            clear(value, size)
             for j in range(space.terms[k]):
                 row = space.nodes[k, j]
                 for n in range(size):
@@ -256,7 +256,7 @@ def start_fluxes(model: ModelArrays, one: Supernova, t0: float, n_color: int, sp
     weight = space.near[0]
     for i in range(n):
         out = space.basis[i]
-        out[: 2 * n_color] = 0.0
+        clear(out, 2 * n_color)
         phase = (mjd[i] - t0) / (1.0 + z)
         late = max(phase - nodes[n_phase - 1], 0.0)
         phase = min(phase, nodes[n_phase - 1])
