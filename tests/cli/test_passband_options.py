@@ -1,5 +1,6 @@
 """`fit-lightcurves`: passbands that depend on the position, from files and folders."""
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -34,7 +35,7 @@ def family() -> PassbandFamily:
 
 @pytest.fixture(scope="module")
 def inputs(lcs, family, tmp_path_factory):
-    """Epochs with a radius, targets, and the family as a table and as a folder of snfit's."""
+    """Epochs with a radius, targets, and the family as a table, as snfit's folder and as HDF5."""
     path = tmp_path_factory.mktemp("inputs")
     frame = lcs.to_pandas()[["sn", "mjd", "band", "flux", "flux_err", "zp"]]
     frame["radius"] = np.random.default_rng(2).uniform(*RADII, len(frame))
@@ -49,6 +50,9 @@ def inputs(lcs, family, tmp_path_factory):
         rows = np.column_stack([family.wave, family.transmission[k]])
         head = f"@MEASUREMENT_RADIUS {RADII[k]} cm"
         np.savetxt(snfit / name, rows, fmt="%.17g", header=head, comments="")
+    with h5py.File(path / "general.hdf5", "w") as file:
+        band = file.create_group("bandpasses/g")
+        band["wave"], band["radii"], band["trans"] = family.wave, RADII, family.transmission
     return path
 
 
@@ -57,7 +61,7 @@ def _fit(run, inputs, out, *options):
     return run(*words, "-o", out / "fits.parquet", "--lightcurves", out / "lcs", *options)
 
 
-@pytest.mark.parametrize("where", ["g.parquet", "camera:g"])
+@pytest.mark.parametrize("where", ["g.parquet", "camera:g", "general.hdf5:g"])
 def test_epochs_get_the_passband_at_their_place(run, inputs, family, tmp_path, where):
     done = _fit(run, inputs, tmp_path, "--passband-family", f"ztfg={inputs}/{where}")
     assert done.code == 0, done.err

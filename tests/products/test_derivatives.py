@@ -8,7 +8,12 @@ from chandelle.products.product import Meta
 from chandelle.products.saltfits import SaltFits
 
 
-def fits(*names: str, bands=(), modes=(), start: float = 0.0, status: str = "ok") -> SaltFits:
+PLAIN = ("t0", "x0", "x1", "c")
+
+
+def fits(
+    *names: str, bands=(), modes=(), params=PLAIN, start: float = 0.0, status: str = "ok"
+) -> SaltFits:
     n = len(names)
     columns = {name: np.ones(n) for name in ("z", "t0", "x0", "x1", "c")}
     columns |= {"sn": list(names), "status": [status] * n}
@@ -19,9 +24,10 @@ def fits(*names: str, bands=(), modes=(), start: float = 0.0, status: str = "ok"
         ("mode", "modes", modes),
     ):
         if given:
-            values = start + np.arange(4.0 * n * len(given)).reshape(n, -1)
+            values = start + np.arange(float(len(params) * n * len(given))).reshape(n, -1)
             columns[f"dtheta_d{what}"] = values if status == "ok" else np.nan * values
             facts[key] = list(given)
+            facts["derivative_params"] = list(params)
     return SaltFits.from_columns(columns, meta=Meta(provenance=facts))
 
 
@@ -66,6 +72,14 @@ def test_modes_are_joined_in_the_order_they_come():
     assert both.meta.provenance["modes"] == ["u", "t", "s"]
     np.testing.assert_array_equal(both.derivative("mode", mode="t")[:, 0], [4.0, 4.0])
     np.testing.assert_array_equal(both.derivative("mode", mode="s")[:, 0], [0.0, 0.0])
+
+
+def test_a_parameter_that_was_not_fitted_does_not_move():
+    free = fits("a", bands=("g",), params=(*PLAIN, "z"), start=1.0)
+    both = SaltFits.concat([free, fits("b", bands=("g",), start=9.0)])
+    assert both.meta.provenance["derivative_params"] == [*PLAIN, "z"]
+    expected = [[1.0, 2.0, 3.0, 4.0, 5.0], [9.0, 10.0, 11.0, 12.0, 0.0]]
+    np.testing.assert_array_equal(both.derivative("zp", band="g"), expected)
 
 
 def test_sets_without_derivatives_get_no_columns():
