@@ -7,7 +7,6 @@ from chandelle.core.errors import InputError
 from chandelle.products.product import Meta
 from chandelle.products.saltfits import SaltFits
 
-
 PLAIN = ("t0", "x0", "x1", "c")
 
 

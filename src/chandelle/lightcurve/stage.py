@@ -284,7 +284,7 @@ def fit_planned(
         result = _run(problem, config, report)
         fill_columns(columns, problem, fitted, result, min_detection=config.min_detection)
         if config.derivatives:
-            _add_derivatives(columns, problem, fitted, result, lcs)
+            _add_derivatives(columns, problem, fitted, result, lcs, threads=config.threads)
     report(len(lcs.targets) - (report.done - done))
     return product_of(columns, lcs, config.record(), mb_offset=peak_magnitude_offset(salt))
 
@@ -336,12 +336,19 @@ def _add_derivatives(
     rows: NDArray[np.int64],
     result: FitArrays,
     lcs: LightCurves,
+    *,
+    threads: int | None,
 ) -> None:
     modes = lcs["dflux_dmode"] if lcs.modes else np.zeros((len(lcs), 0))
     is_ok = columns.status[rows] == "ok"
     params = np.where(is_ok[:, None], result.params, np.nan)
     found = answer_derivatives(
-        problem, params, result.gradient, result.used, modes[problem.epochs.row]
+        problem,
+        params,
+        result.gradient,
+        result.used,
+        modes[problem.epochs.row],
+        threads=threads,
     )
     n = len(columns.status)
     for name, part in (("zp", found.by_zp), ("lambda", found.by_wave), ("mode", found.by_mode)):
