@@ -74,6 +74,49 @@ def test_one_bad_number_costs_its_point_only(number):
         read_lightcurves(changed(column, value), targets=TARGETS, strict=True)
 
 
+ABSURD = [
+    ("zp", -999.0, "zp_invalid"),
+    ("zp", 99.0, "zp_invalid"),
+    ("flux", 1e200, "flux_absurd"),
+    ("flux", -1e18, "flux_absurd"),
+    ("fluxerr", 1e200, "err_absurd"),
+    ("fluxerr", 1e-30, "err_absurd"),
+    ("fluxerr", 1e-200, "err_absurd"),
+]
+
+
+@pytest.mark.parametrize(("column", "value", "reason"), ABSURD)
+def test_a_number_that_no_photometry_gives_costs_its_point_only(column, value, reason):
+    lcs = read_lightcurves(changed(column, value), targets=TARGETS)
+    assert rejected(lcs) == [("a", reason, 1)]
+    assert lcs["row"].tolist() == [0, 2, 3, 4, 5, 6, 7]
+    dark = changed(column, value).assign(flux=0.0)
+    if column != "flux":
+        assert rejected(read_lightcurves(dark, targets=TARGETS)) == [("a", reason, 1)]
+
+
+@pytest.mark.parametrize("zp", [-56.1, -48.6, 8.9, 31.4])
+def test_zero_points_of_any_unit_of_flux_are_taken(zp):
+    factor = 10 ** (0.4 * (zp - 25.0))
+    data = frame().assign(zp=zp, flux=frame()["flux"] * factor, fluxerr=5.0 * factor)
+    lcs = read_lightcurves(data, targets=TARGETS)
+    same = read_lightcurves(frame(), targets=TARGETS)
+    np.testing.assert_allclose(lcs["flux"], same["flux"], rtol=1e-12)
+
+
+def test_numbers_that_overflow_on_the_way_are_rejected():
+    table = QTable.from_pandas(frame().drop(columns=["zp", "zpsys"]))
+    table["flux"] = np.where(np.arange(8) == 1, 1e305, 1e-6) * units.Jy
+    table["fluxerr"] = np.where(np.arange(8) == 2, 1e305, 1e-8) * units.Jy
+    lcs = read_lightcurves(table, targets=TARGETS)
+    assert rejected(lcs) == [("a", "flux_inf", 1), ("a", "err_nonfinite", 1)]
+    mags = frame().drop(columns=["flux", "fluxerr", "zp"]).assign(mag=20.0, magerr=0.1)
+    mags.loc[1, ["mag", "magerr"]] = [-89.0, 1e300]
+    mags.loc[2, "mag"] = -89.0
+    lcs = read_lightcurves(mags, targets=TARGETS)
+    assert rejected(lcs) == [("a", "err_nonfinite", 1), ("a", "flux_absurd", 1)]
+
+
 def test_row_06_all_errors_negative_is_said(caplog):
     lcs = read_lightcurves(changed("fluxerr", -5.0, rows=slice(0, 3)), targets=TARGETS)
     assert rejected(lcs) == [("a", "err_not_positive", 4)]
