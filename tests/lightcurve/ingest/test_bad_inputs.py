@@ -74,6 +74,48 @@ def test_one_bad_number_costs_its_point_only(number):
         read_lightcurves(changed(column, value), targets=TARGETS, strict=True)
 
 
+WORDS = ["n/a", "NA", " NaN", "null", "None", "-", "--", "...", "?", "", "<NA>"]
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_word_for_a_missing_number_costs_its_point_only(word):
+    for column, reason in (
+        ("flux", "flux_nan"),
+        ("fluxerr", "err_nonfinite"),
+        ("zp", "zp_nan"),
+        ("mjd", "time_nan"),
+    ):
+        data = frame().astype({column: str})
+        data.loc[1, column] = word
+        for kind in (str, object):
+            lcs = read_lightcurves(data.astype({column: kind}), targets=TARGETS)
+            assert rejected(lcs) == [("a", reason, 1)]
+    data = frame()[:4].drop(columns="mjd").assign(time=[word, *ZONED[:3]])
+    lcs = read_lightcurves(data, targets=TARGETS)
+    np.testing.assert_array_equal(lcs["mjd"], [59000.0, 59001.0, 59002.0])
+    assert rejected(lcs) == [("a", "time_nan", 1)]
+
+
+@pytest.mark.parametrize("text", ["bright", "1e3x", "100+5", "=A1", "n/a n/a"])
+def test_other_text_among_numbers_is_refused(text):
+    data = frame().astype({"flux": str})
+    data.loc[3, "flux"] = text
+    with pytest.raises(InputError, match=f"column flux must be numbers, got '{re.escape(text)}'"):
+        read_lightcurves(data, targets=TARGETS)
+
+
+@pytest.mark.parametrize("column", ["flux", "fluxerr", "zp", "mjd"])
+def test_complex_numbers_are_refused(column):
+    data = frame()
+    data[column] = data[column] + 1j
+    masked = Table.from_pandas(data)
+    masked[column] = np.ma.masked_array(data[column], mask=np.arange(8) == 2)
+    objects = data.astype({column: object})
+    for table in (data, Table.from_pandas(data), masked, objects):
+        with pytest.raises(InputError, match=f"column {column} must be real numbers, got "):
+            read_lightcurves(table, targets=TARGETS)
+
+
 ABSURD = [
     ("zp", -999.0, "zp_invalid"),
     ("zp", 99.0, "zp_invalid"),
