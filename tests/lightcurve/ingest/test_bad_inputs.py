@@ -159,6 +159,28 @@ def test_numbers_that_overflow_on_the_way_are_rejected():
     assert rejected(lcs) == [("a", "err_nonfinite", 1), ("a", "flux_absurd", 1)]
 
 
+def test_a_negative_flux_that_repeats_is_said(caplog):
+    """A sentinel; zeros, and fluxes that are rounded, repeat too."""
+    data = many_exposures()
+    rng = np.random.default_rng(4)
+    data["flux"] = rng.normal(0.0, 20.0, len(data))
+    read_lightcurves(data.assign(flux=data["flux"].round()))
+    read_lightcurves(data.assign(flux=data["flux"].where(data.index % 5 > 0, 0.0)))
+    read_lightcurves(data.assign(flux=data["flux"].where(data.index > 3, -999.0)))
+    assert "many" not in caplog.text
+    lcs = read_lightcurves(data.assign(flux=data["flux"].where(data.index % 5 > 0, -999.0)))
+    assert len(lcs) == 150
+    assert "of 150 fluxes the same negative one stands in many, -999 in 30 rows" in caplog.text
+    assert "flux_repeats" in lcs.meta.provenance["suspects"]
+    caplog.clear()
+    large = pd.concat([data.assign(mjd=data["mjd"] + 100 * k) for k in range(5)])
+    large["flux"] = rng.normal(0.0, 20.0, len(large))
+    for count in (7, 8):
+        large.iloc[:count, large.columns.get_loc("flux")] = -99.0
+        read_lightcurves(large)
+        assert ("-99 in 8 rows" in caplog.text) is (count == 8)
+
+
 def test_row_06_all_errors_negative_is_said(caplog):
     lcs = read_lightcurves(changed("fluxerr", -5.0, rows=slice(0, 3)), targets=TARGETS)
     assert rejected(lcs) == [("a", "err_not_positive", 4)]

@@ -23,7 +23,7 @@ from chandelle.lightcurve.ingest.coded import Coded, first_rows
 from chandelle.lightcurve.ingest.fluxes import signs
 from chandelle.lightcurve.ingest.lost import Lost
 from chandelle.lightcurve.ingest.positions import place_epochs, positions_in
-from chandelle.lightcurve.ingest.suspects import Epochs, find_suspects
+from chandelle.lightcurve.ingest.suspects import Epochs, find_suspects, repeated_flux
 from chandelle.lightcurve.ingest.systems import System, ab_offsets, read_systems
 from chandelle.lightcurve.ingest.tables import TEXT_COLUMNS, Rows, take
 from chandelle.lightcurve.ingest.validate import (
@@ -229,6 +229,8 @@ def _good_epochs(
         sign=signs(good["isdiffpos"]) if "isdiffpos" in good else None,
     )
     flags, said = find_suspects(epochs, _redshifts(sn, targets))
+    repeats = repeated_flux(good["flux"])
+    said |= {"flux_repeats": repeats} if repeats else {}
     flags |= np.where(touched[good["sn"].codes], int(Flag.POINTS_REJECTED), 0)
     out = {
         "sn": epochs.sn.to_arrow(),
