@@ -74,8 +74,9 @@ def numbers(column: Any, *, name: str, label: str) -> NDArray[np.float64]:
         column = column.to_numpy() if isinstance(column, pd.Series) else np.asarray(column)
         if column.dtype.kind == "O":
             return _numbers_of_objects(column, name=name, label=label)
-    if column.dtype.kind == "c":
-        raise InputError(f"{label}: column {name} must be real numbers, got {column.dtype}")
+    kind = cast(Any, column).dtype
+    if kind.kind == "c":
+        raise InputError(f"{label}: column {name} must be real numbers, got {kind}")
     values = plain(column)
     if values.dtype.kind in "fiub":
         return np.asarray(values, dtype=float)
@@ -83,7 +84,7 @@ def numbers(column: Any, *, name: str, label: str) -> NDArray[np.float64]:
 
 
 def _numbers_of_objects(values: np.ndarray, *, name: str, label: str) -> NDArray[np.float64]:
-    read = pd.to_numeric(pd.Series(values), errors="coerce")
+    read = np.asarray(pd.to_numeric(pd.Series(values), errors="coerce"))
     if read.dtype.kind == "c":
         row = next(row for row, value in enumerate(values) if np.iscomplexobj(value))
         raise InputError(

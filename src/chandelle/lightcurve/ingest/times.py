@@ -139,7 +139,7 @@ def _is_date(column: Any) -> bool:
     if pd.api.types.is_numeric_dtype(kind):
         return False
     text = pd.Series(plain(column)).astype(str)
-    first = text[~_is_missing(text)].iloc[:1]
+    first = text.loc[~_is_missing(text)].iloc[:1]
     return bool(len(first)) and bool(first.str.contains(r"^\d{4}-\d{2}|^\d{8}T").any())
 
 
