@@ -9,7 +9,7 @@ from chandelle.core.paths import refuse_to_replace, refuse_twice
 @pytest.mark.parametrize(
     ("output", "says"),
     [
-        ("in/a", r"in/a: is read here and would be replaced; write elsewhere"),
+        ("in/a", r"in/a: is read here; write elsewhere"),
         ("in/b/../a", "is read here"),
         ("link", "is read here"),
         ("in/a/deep/out.parquet", r"lies in .*in/a, which is read here"),

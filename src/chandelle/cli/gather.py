@@ -9,7 +9,6 @@ from rich.progress import track
 
 from chandelle.core.errors import ChandelleError, InputError
 from chandelle.lightcurve.ingest import read_lightcurves
-from chandelle.products.blocks import lightcurve_blocks
 from chandelle.products.joined import Joining
 from chandelle.products.lightcurves import LightCurves
 
@@ -55,36 +54,3 @@ def gather_lightcurves(
     if not joining:
         raise InputError("no light curves to fit\n" + "\n".join(failures))
     return joining.joined(), failures
-
-
-def readable_folders(folders: Sequence[Path]) -> tuple[list[Path], list[str]]:
-    """Tell folders of light curves that can be opened from those that cannot.
-
-    Parameters
-    ----------
-    folders : sequence of Path
-        Written by chandelle.
-
-    Returns
-    -------
-    list of Path
-        Those that can.
-    list of str
-        Why each other is left out.
-
-    Raises
-    ------
-    InputError
-        If none can.
-    """
-    good, failures = [], []
-    for folder in folders:
-        try:
-            lightcurve_blocks(folder, size=1)
-        except ChandelleError as error:
-            failures.append(str(error))
-        else:
-            good.append(folder)
-    if not good:
-        raise InputError("no light curves to fit\n" + "\n".join(failures))
-    return good, failures

@@ -23,7 +23,9 @@ def refuse_twice(paths: Sequence[str | Path]) -> None:
         seen[place] = path
 
 
-def refuse_to_replace(output: str | Path, inputs: Iterable[str | Path]) -> None:
+def refuse_to_replace(
+    output: str | Path, inputs: Iterable[str | Path], *, use: str = "is read here"
+) -> None:
     """Raise if writing `output` would replace what is read, or part of it.
 
     Parameters
@@ -32,6 +34,8 @@ def refuse_to_replace(output: str | Path, inputs: Iterable[str | Path]) -> None:
         File or folder to be written.
     inputs : iterable of str or Path
         Files and folders that are read.
+    use : str
+        What they are needed for, for the message.
 
     Raises
     ------
@@ -42,8 +46,8 @@ def refuse_to_replace(output: str | Path, inputs: Iterable[str | Path]) -> None:
     for path in inputs:
         own = Path(path).resolve()
         if own == place:
-            raise InputError(f"{output}: is read here and would be replaced; write elsewhere")
+            raise InputError(f"{output}: {use}; write elsewhere")
         if own in place.parents:
-            raise InputError(f"{output}: lies in {path}, which is read here; write elsewhere")
+            raise InputError(f"{output}: lies in {path}, which {use}; write elsewhere")
         if place in own.parents:
-            raise InputError(f"{output}: holds {path}, which is read here; write elsewhere")
+            raise InputError(f"{output}: holds {path}, which {use}; write elsewhere")
