@@ -82,7 +82,10 @@ def test_a_set_without_modes_does_not_move():
     np.testing.assert_array_equal(both.derivative("zp")[1], np.zeros((1, 4)))
     plain = fits("d", modes=("s",))  # the light curves have modes; nobody asked for derivatives
     plain = replace(plain, table=plain.table.drop_columns(["dtheta_dmode"]))
-    both = SaltFits.concat([fits("a", bands=("g",), modes=("s",)), plain])
+    full = fits("a", bands=("g",), modes=("s",))
+    cut = replace(full, table=full.table.drop_columns(["dtheta_dmode"]))
+    assert np.isnan(SaltFits.concat([fits("b", modes=("s",)), cut]).derivative("mode")[1]).all()
+    both = SaltFits.concat([full, plain])
     assert np.isnan(both.derivative("zp")[1]).all()
     assert np.isnan(both.derivative("mode")[1]).all()
 
