@@ -96,6 +96,16 @@ def test_derivatives_by_bands_that_not_every_block_has(curves, tmp_path):
     assert fits.derivative("mode", mode="zp of r").shape == (8, 4)
 
 
+def test_derivatives_are_unknown_where_nothing_can_be_fitted(curves):
+    dark = curves.select_targets([1, 2])
+    fits = fit_salt(dark.select(np.arange(len(dark)) % 30 == 0), derivatives=True)
+    assert set(fits["status"]) == {"underconstrained"}
+    bands = fits.meta.provenance["derivative_bands"]
+    assert fits.derivative("zp").shape == (2, len(bands), 4)
+    assert fits.derivative("mode").shape == (2, 1, 4)
+    assert np.isnan(fits.derivative("lambda")).all()
+
+
 def in_two(curves: LightCurves, folder) -> list:
     """Write the first seven supernovae into one folder, the others into another."""
     curves.select_targets(np.arange(7)).write(folder / "a")

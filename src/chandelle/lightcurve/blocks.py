@@ -13,7 +13,7 @@ from astropy.table import Table
 from chandelle.core.errors import ChandelleError, InputError
 from chandelle.core.paths import refuse_to_replace
 from chandelle.core.precision import require_x64
-from chandelle.lightcurve.fitting.bands import without_passband
+from chandelle.lightcurve.derivative_columns import derivative_names
 from chandelle.lightcurve.ingest.target_tables import targets_from
 from chandelle.lightcurve.stage import Pair, Progress, config_of, fit_planned, plan_of
 from chandelle.physics.salt import SaltModel
@@ -21,7 +21,7 @@ from chandelle.products.blocks import lightcurve_blocks
 from chandelle.products.derivatives import NAMES_OF, names_in, spread_derivatives
 from chandelle.products.joined import JoinedBlocks, join_blocks
 from chandelle.products.parts import write_parts
-from chandelle.products.passband import Passband, filter_of
+from chandelle.products.passband import Passband
 from chandelle.products.product import Origin
 from chandelle.products.saltfits import SaltFits
 from chandelle.products.targets import Targets
@@ -104,7 +104,8 @@ def fit_salt_blocks(
     blocks = _open(folders, targets=known, unreadable=unreadable, **how)
     every = blocks.whole.targets
     plan = plan_of(config, every, model=model, bounds=bounds, priors=priors)
-    names = _names_of(blocks, plan.constraints.names) if config.derivatives else {}
+    whole, params = blocks.whole, plan.constraints.names
+    names = derivative_names(whole, blocks.bands, params) if config.derivatives else {}
     report = Progress(progress, len(every))
     status: Counter[str] = Counter()
     with write_parts(out) as parts:
@@ -146,15 +147,6 @@ def _open(
     for failure in failures:
         unreadable(failure)
     return join_blocks(opened)
-
-
-def _names_of(blocks: JoinedBlocks, params: tuple[str, ...]) -> dict[str, list[str]]:
-    """Bands, modes and parameters of the derivatives of the whole set."""
-    own = blocks.whole.passbands
-    known = set(blocks.bands) - without_passband(blocks.bands, own).keys()
-    bands = sorted({filter_of(name) for name in known})
-    modes = list(blocks.whole.modes)
-    return {"derivative_bands": bands, "modes": modes, "derivative_params": list(params)}
 
 
 def _spread(fits: SaltFits, names: Mapping[str, list[str]]) -> SaltFits:

@@ -54,7 +54,10 @@ def derivative_array(table: pa.Table, column: str, names: Names) -> NDArray[np.f
         If the table does not have it.
     """
     if column not in table.column_names:
-        raise InputError(f"no column {column}; fit_salt writes it with derivatives=True")
+        raise InputError(
+            f"no column {column}; fit_salt writes it with derivatives=True, for each "
+            f"{'mode' if NAMES_OF[column] == 'modes' else 'band'} of the light curves"
+        )
     shape = (len(table), len(names[NAMES_OF[column]]), len(names[PARAMS]))
     return numpy_of(table[column]).reshape(shape)
 
