@@ -95,6 +95,7 @@ def main() -> None:
         _run(f"{n}, in two folders", (folder / "quarter", folder / "rest"), out)
         _run(f"{n}, in order of time", (folder / "mixed",), out)
         _run(f"{n}, with model covariance", (folder / "whole",), out, "--model-cov")
+        _run(f"{n}, with derivatives", (folder / "whole",), out, "--derivatives")
     print(f"{n}: {cpu:.1f} of {_CPU_S:.0f} CPU s, {peak:.2f} of {_PEAK_GB:.0f} GB")
     print(f"peak memory of {n} over that of {n // 4}: {peak / peak_quarter:.2f}")
 

@@ -14,7 +14,7 @@ import sys
 import numpy as np
 import chandelle as ch
 from chandelle.core.compiled import has_machine_code
-print("kept" if has_machine_code() else "none")
+print("kept" if has_machine_code("fit_targets") else "none")
 survey = ch.simulate_lightcurves(seed=8, n_low=15, n_high=15)
 for model_cov in (False, True):
     table = ch.fit_salt(survey.lightcurves, model_cov=model_cov).to_pandas()
@@ -26,7 +26,9 @@ def test_a_fit_says_that_it_compiles_first(tmp_path, monkeypatch):
     monkeypatch.setattr(compiled, "_folder", lambda: str(tmp_path))
     assert fit_step("fit") == "fit, compiling first (once)"
     (tmp_path / "fit").mkdir()
-    (tmp_path / "fit" / "fit_targets.nbc").touch()
+    (tmp_path / "fit" / "fit.other-1.py311.nbi").touch()
+    assert fit_step("fit") == "fit, compiling first (once)"
+    (tmp_path / "fit" / "fit.fit_targets-236.py311.nbi").touch()
     assert fit_step("fit") == "fit"
     monkeypatch.setattr(compiled, "_folder", lambda: "")
     assert fit_step("fit") == "fit, compiling first (once)"

@@ -40,10 +40,13 @@ def sncosmo_salt3() -> sncosmo.Model:
     )
 
 
-def draw_sample(model: sncosmo.Model, n: int, *, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+def draw_sample(
+    model: sncosmo.Model, n: int, *, seed: int, points: int | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Draw supernovae: even ones ZTF-like (g r i, z < 0.1), odd ones LSST-like (g r i z, z < 0.8).
 
-    Returns epochs (fluxes in nJy) and targets with their true parameters.
+    Returns epochs (fluxes in nJy) and targets with their true parameters. Of each supernova there
+    are as many `points` as asked, else 40 to 69 less those in bands that the model does not cover.
     """
     rng = np.random.default_rng(seed)
     epochs, targets = [], []
@@ -62,7 +65,10 @@ def draw_sample(model: sncosmo.Model, n: int, *, seed: int) -> tuple[pd.DataFram
             "c": c,
             "mwebv": rng.uniform(0.0, 0.2),
         }
-        size = rng.integers(40, 70)
+        model.set(z=z)
+        if points is not None:
+            names = [name for name in names if model.bandoverlap(name)]
+        size = rng.integers(40, 70) if points is None else points
         mjd = np.sort(theta["t0"] + (1 + z) * rng.uniform(-17, 45, size))
         band = rng.choice(names, size)
         model.set(mwebv=theta["mwebv"], **{k: theta[k] for k in ("z", "t0", "x0", "x1", "c")})

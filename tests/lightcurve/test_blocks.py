@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import chandelle.products.blocks as module
 from chandelle.core.errors import InputError
 from chandelle.core.flags import Flag
 from chandelle.instrument.passbands import load_passband
@@ -93,6 +94,16 @@ def test_derivatives_by_bands_that_not_every_block_has(curves, tmp_path):
     assert (fits.derivative("zp", band="mine")[:4] == 0).all()
     assert (fits.derivative("zp", band="mine")[7] != 0).all()
     assert fits.derivative("mode", mode="zp of r").shape == (8, 4)
+
+
+def test_derivatives_are_unknown_where_nothing_can_be_fitted(curves):
+    dark = curves.select_targets([1, 2])
+    fits = fit_salt(dark.select(np.arange(len(dark)) % 30 == 0), derivatives=True)
+    assert set(fits["status"]) == {"underconstrained"}
+    bands = fits.meta.provenance["derivative_bands"]
+    assert fits.derivative("zp").shape == (2, len(bands), 4)
+    assert fits.derivative("mode").shape == (2, 1, 4)
+    assert np.isnan(fits.derivative("lambda")).all()
 
 
 def in_two(curves: LightCurves, folder) -> list:
@@ -218,3 +229,36 @@ def test_a_set_without_targets(curves, tmp_path):
     none.write(tmp_path / "lcs")
     assert fit_salt_blocks(tmp_path / "lcs", tmp_path / "fits.parquet") == {}
     same(SaltFits.read(tmp_path / "fits.parquet"), fit_salt(none))
+
+
+@pytest.mark.parametrize("name", ["lcs/epochs.parquet", "lcs/fits.parquet", "z.parquet", "lcs"])
+def test_what_is_read_is_not_replaced(curves, tmp_path, name):
+    curves.write(tmp_path / "lcs")
+    curves.targets.write(tmp_path / "z.parquet")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.parquet")}
+    with pytest.raises(InputError, match="is read here; write elsewhere"):
+        fit_salt_blocks(tmp_path / "lcs", tmp_path / name, targets=tmp_path / "z.parquet")
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.parquet")} == before
+
+
+def test_folders_that_cannot_be_opened(curves, tmp_path, monkeypatch):
+    """One that is told of is left out, and none is opened twice to find that."""
+    folders, out = in_two(curves, tmp_path), tmp_path / "fits.parquet"
+    curves.select_targets([0]).write(tmp_path / "orphans")
+    (tmp_path / "orphans" / "targets.parquet").unlink()
+    curves.select_targets([1]).targets.write(tmp_path / "orphans" / "targets.parquet")
+    told, opened = [], []
+    real = module._open
+    monkeypatch.setattr(module, "_open", lambda p, **how: opened.append(p) or real(p, **how))
+    fit_salt_blocks([*folders, tmp_path / "orphans"], out, unreadable=told.append)
+    (said,) = told
+    assert said.startswith(f"{tmp_path / 'orphans'}: 1 supernovae have epochs but no target")
+    reads = [path.parent.name for path in opened]
+    assert [reads.count(name) for name in ("a", "b", "orphans")] == [2, 2, 1]
+    same(SaltFits.read(out), fit_salt(curves))
+    with pytest.raises(InputError, match="no target"):
+        fit_salt_blocks([*folders, tmp_path / "orphans"], out)
+    none = [tmp_path / "none", tmp_path / "neither"]
+    with pytest.raises(InputError, match=r"no light curves to fit\n.*none.*\n.*neither"):
+        fit_salt_blocks(none, out, unreadable=told.append)
+    assert len(told) == 1

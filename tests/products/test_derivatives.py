@@ -1,12 +1,13 @@
 """Derivatives of fits by calibration: chosen by name, joined over sets of other bands."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from chandelle.core.errors import InputError
 from chandelle.products.product import Meta
 from chandelle.products.saltfits import SaltFits
-
 
 PLAIN = ("t0", "x0", "x1", "c")
 
@@ -72,6 +73,21 @@ def test_modes_are_joined_in_the_order_they_come():
     assert both.meta.provenance["modes"] == ["u", "t", "s"]
     np.testing.assert_array_equal(both.derivative("mode", mode="t")[:, 0], [4.0, 4.0])
     np.testing.assert_array_equal(both.derivative("mode", mode="s")[:, 0], [0.0, 0.0])
+
+
+def test_a_set_without_modes_does_not_move():
+    both = SaltFits.concat([fits("a", bands=("g",)), fits("b", modes=("s",)), fits("c")])
+    np.testing.assert_array_equal(both.derivative("mode")[0], np.zeros((1, 4)))
+    assert np.isnan(both.derivative("mode")[2]).all()
+    np.testing.assert_array_equal(both.derivative("zp")[1], np.zeros((1, 4)))
+    plain = fits("d", modes=("s",))  # the light curves have modes; nobody asked for derivatives
+    plain = replace(plain, table=plain.table.drop_columns(["dtheta_dmode"]))
+    full = fits("a", bands=("g",), modes=("s",))
+    cut = replace(full, table=full.table.drop_columns(["dtheta_dmode"]))
+    assert np.isnan(SaltFits.concat([fits("b", modes=("s",)), cut]).derivative("mode")[1]).all()
+    both = SaltFits.concat([full, plain])
+    assert np.isnan(both.derivative("zp")[1]).all()
+    assert np.isnan(both.derivative("mode")[1]).all()
 
 
 def test_a_parameter_that_was_not_fitted_does_not_move():

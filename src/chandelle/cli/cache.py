@@ -43,4 +43,4 @@ def fit_step(what: str) -> str:
     """Say of a step that fits light curves that it compiles first, where it does."""
     from chandelle.core.compiled import has_machine_code
 
-    return what if has_machine_code() else f"{what}, compiling first (once)"
+    return what if has_machine_code("fit_targets") else f"{what}, compiling first (once)"

@@ -51,7 +51,8 @@ def cosmology(
     from chandelle.cli.settings import settings_of
     from chandelle.cosmology.stage import CosmologyConfig, fit_cosmology
 
-    check_folder(output)
+    given = (data, covariance, config)
+    check_folder(output, inputs=[path for path in given if path is not None])
     use_compilation_cache()
     settings = settings_of(CosmologyConfig, config, model=model, seed=seed)
     table = read_distances(data, covariance=covariance)

@@ -103,6 +103,15 @@ class ReadingOptions:
             "origin": "published" if self.published else self.origin,
         }
 
+    def files(self) -> list[Path]:
+        """Files and folders that these options name."""
+        systems_of_files = [word for word in self.zpsys if "=" in word or word.endswith(".toml")]
+        words = [*self.passband, *self.passband_family, *systems_of_files]
+        values = [word.partition("=")[2] or word for word in words]
+        before_band = [value.rpartition(":")[0] for value in values]
+        given = (self.targets, self.kcor, *self.header_override, *values, *before_band)
+        return [Path(path) for path in given if path]
+
     def refuse_for(self, folder: Path) -> None:
         """Raise if an option has no meaning for light curves written by chandelle.
 
@@ -177,6 +186,10 @@ class FitOptions:
     threads: int | None = None
     config: Path | None = None
     block: int = 4096
+
+    def files(self) -> list[Path]:
+        """Files that these options name."""
+        return [] if self.config is None else [self.config]
 
     def settings(self) -> dict[str, Any]:
         """Settings of `fit_salt`.

@@ -9,8 +9,7 @@ from rich.progress import track
 
 from chandelle.core.errors import ChandelleError, InputError
 from chandelle.lightcurve.ingest import read_lightcurves
-from chandelle.products.blocks import lightcurve_blocks
-from chandelle.products.joined import join_lightcurves
+from chandelle.products.joined import Joining
 from chandelle.products.lightcurves import LightCurves
 
 
@@ -44,52 +43,14 @@ def gather_lightcurves(
     """
     console = Console(stderr=True, emoji=False)
     hidden = not console.is_terminal or len(files) < 2
-    joined: LightCurves | None = None
+    joining = Joining(is_shared=targets is not None)
     failures: list[str] = []
     for file in track(files, "read", console=console, disable=hidden, transient=True):
         try:
-            new = read_lightcurves(file, targets=targets, **how)
-            joined = (
-                new
-                if joined is None
-                else join_lightcurves(joined, new, is_shared=targets is not None)
-            )
+            joining.add(read_lightcurves(file, targets=targets, **how), label=str(file))
         except ChandelleError as error:
             message = str(error)
             failures.append(message if str(file) in message else f"{file}: {message}")
-    if joined is None:
+    if not joining:
         raise InputError("no light curves to fit\n" + "\n".join(failures))
-    return joined, failures
-
-
-def readable_folders(folders: Sequence[Path]) -> tuple[list[Path], list[str]]:
-    """Tell folders of light curves that can be opened from those that cannot.
-
-    Parameters
-    ----------
-    folders : sequence of Path
-        Written by chandelle.
-
-    Returns
-    -------
-    list of Path
-        Those that can.
-    list of str
-        Why each other is left out.
-
-    Raises
-    ------
-    InputError
-        If none can.
-    """
-    good, failures = [], []
-    for folder in folders:
-        try:
-            lightcurve_blocks(folder, size=1)
-        except ChandelleError as error:
-            failures.append(str(error))
-        else:
-            good.append(folder)
-    if not good:
-        raise InputError("no light curves to fit\n" + "\n".join(failures))
-    return good, failures
+    return joining.joined(), failures

@@ -51,14 +51,13 @@ def fit_lightcurves(
         of them are in memory at once.
     """
     from chandelle.cli.cache import use_compilation_cache
-    from chandelle.cli.outputs import check_file, check_folder
+    from chandelle.core.paths import refuse_twice
     from chandelle.lightcurve.ingest.read import is_product_folder
 
-    check_file(output)
-    if lightcurves is not None:
-        check_folder(lightcurves)
-    use_compilation_cache()
     reading, fit = reading or ReadingOptions(), fit or FitOptions()
+    _check_outputs(output, lightcurves, [*files, *reading.files(), *fit.files()])
+    refuse_twice(files)
+    use_compilation_cache()
     how, settings = reading.arguments(), fit.settings()
     products = [file for file in files if is_product_folder(file)]
     for folder in products:
@@ -76,6 +75,17 @@ def fit_lightcurves(
     return int(bool(failures) or not counts.get("ok"))
 
 
+def _check_outputs(output: Path, lightcurves: Path | None, inputs: Sequence[Path]) -> None:
+    """Raise unless both can be written, without loss of what is read or of each other."""
+    from chandelle.cli.outputs import check_file, check_folder
+    from chandelle.core.paths import refuse_to_replace
+
+    check_file(output, inputs=inputs)
+    if lightcurves is not None:
+        check_folder(lightcurves, inputs=inputs)
+        refuse_to_replace(output, [lightcurves], use="--lightcurves writes whole")
+
+
 def _fit_blocks(
     folders: list[Path],
     output: Path,
@@ -86,16 +96,18 @@ def _fit_blocks(
 ) -> tuple[Mapping[str, int], list[str]]:
     """Fit folders of light curves; how many ended with which status, and why some were left out."""
     from chandelle.cli.cache import fit_step
-    from chandelle.cli.gather import readable_folders
     from chandelle.lightcurve.blocks import fit_salt_blocks
 
-    folders, failures = readable_folders(folders) if len(folders) > 1 else (folders, [])
-    for failure in failures:
-        complain(failure)
+    failures: list[str] = []
+
+    def leave_out(why: str) -> None:
+        failures.append(why)
+        complain(why)
+
     own = {name: how[name] for name in ("targets", "passbands", "origin")}
     with step(fit_step("fit")) as running:
-        show = running.show
-        counts = fit_salt_blocks(folders, output, size=size, progress=show, **own, **settings)
+        told = {"progress": running.show, "unreadable": leave_out}
+        counts = fit_salt_blocks(folders, output, size=size, **told, **own, **settings)
     return counts, failures
 
 

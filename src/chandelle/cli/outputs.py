@@ -1,18 +1,21 @@
 """Can the answer be written: asked before the work, which may take hours, not after it."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from chandelle.core.errors import InputError
+from chandelle.core.paths import refuse_to_replace
 
 
-def check_file(path: Path) -> None:
+def check_file(path: Path, *, inputs: Sequence[Path] = ()) -> None:
     """Raise unless a Parquet file can be written at `path`.
 
     Raises
     ------
     InputError
-        If it is a folder, has another suffix than .parquet, or its folder takes no files.
+        If it is a folder, has another suffix than .parquet, its folder takes no files, or it is one
+        of the `inputs` or lies in one.
     """
     if path.is_dir():
         raise InputError(
@@ -24,19 +27,22 @@ def check_file(path: Path) -> None:
             f"{path.suffix or 'no suffix'}; give {path.with_suffix('.parquet')}"
         )
     _check_parent(path)
+    refuse_to_replace(path, inputs)
 
 
-def check_folder(path: Path) -> None:
+def check_folder(path: Path, *, inputs: Sequence[Path] = ()) -> None:
     """Raise unless a folder can be written at `path`.
 
     Raises
     ------
     InputError
-        If it is a file, or the folder around it takes no files.
+        If it is a file, the folder around it takes no files, or it is one of the `inputs`, lies in
+        one or holds one.
     """
     if path.is_file():
         raise InputError(f"{path}: is a file, expected a folder to write into; give another name")
     _check_parent(path)
+    refuse_to_replace(path, inputs)
 
 
 def _check_parent(path: Path) -> None:

@@ -43,7 +43,8 @@ def standardize(
     from chandelle.standardization.stage import StandardizeConfig
     from chandelle.standardization.stage import standardize as standardize_fits
 
-    check_folder(output)
+    given = (fits, config, lightcurves)
+    check_folder(output, inputs=[path for path in given if path is not None])
     use_compilation_cache()
     settings = settings_of(StandardizeConfig, config)
     kept = SaltFits.read(fits)

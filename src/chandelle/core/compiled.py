@@ -33,9 +33,9 @@ def _folder() -> str:
     return str(folder or "")
 
 
-def has_machine_code() -> bool:
-    """Whether an earlier run left machine code of these sources; without, the first call waits."""
-    return bool(_folder()) and any(Path(_folder()).rglob("*.nbc"))
+def has_machine_code(entry: str) -> bool:
+    """Whether an earlier run left machine code of an entry; without, its first call waits."""
+    return bool(_folder()) and any(Path(_folder()).rglob(f"*.{entry}-*.nbi"))
 
 
 def compiled(function: Callable) -> Any:

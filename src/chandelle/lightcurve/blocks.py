@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 from astropy.table import Table
 
-from chandelle.core.errors import InputError
+from chandelle.core.errors import ChandelleError, InputError
+from chandelle.core.paths import refuse_to_replace
 from chandelle.core.precision import require_x64
-from chandelle.lightcurve.fitting.bands import without_passband
+from chandelle.lightcurve.derivative_columns import derivative_names
 from chandelle.lightcurve.ingest.target_tables import targets_from
 from chandelle.lightcurve.stage import Pair, Progress, config_of, fit_planned, plan_of
 from chandelle.physics.salt import SaltModel
@@ -20,7 +21,7 @@ from chandelle.products.blocks import lightcurve_blocks
 from chandelle.products.derivatives import NAMES_OF, names_in, spread_derivatives
 from chandelle.products.joined import JoinedBlocks, join_blocks
 from chandelle.products.parts import write_parts
-from chandelle.products.passband import Passband, filter_of
+from chandelle.products.passband import Passband
 from chandelle.products.product import Origin
 from chandelle.products.saltfits import SaltFits
 from chandelle.products.targets import Targets
@@ -41,6 +42,7 @@ def fit_salt_blocks(
     bounds: Mapping[str, Pair] | None = None,
     priors: Mapping[str, Pair] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    unreadable: Callable[[str], None] | None = None,
     **settings: Any,
 ) -> dict[str, int]:
     """Fit SALT to a set of light curves that need not fit into memory.
@@ -63,6 +65,9 @@ def fit_salt_blocks(
         As `read_lightcurves` takes them; targets for one folder alone.
     model, bounds, priors, progress
         As `fit_salt` takes them; arrays have one value for each target of the whole set.
+    unreadable : callable, optional
+        Told why one of several folders cannot be opened, which is then left out; by default that
+        raises.
     **settings
         Any other setting of `fit_salt`.
 
@@ -74,7 +79,8 @@ def fit_salt_blocks(
     Raises
     ------
     InputError
-        If a setting or the light curves are unusable as a whole, or a supernova is in two folders.
+        If a setting or the light curves are unusable as a whole, a supernova is in two folders, or
+        `out` lies in one that is read.
 
     Examples
     --------
@@ -90,13 +96,16 @@ def fit_salt_blocks(
     """
     require_x64()
     config = config_of("fit_salt_blocks", model=model, bounds=bounds, priors=priors, **settings)
-    out = Path(out)
+    out, folders = Path(out), [lcs] if isinstance(lcs, str | Path) else list(lcs)
+    refuse_to_replace(out, [*folders, targets] if isinstance(targets, str | Path) else folders)
     out.parent.mkdir(parents=True, exist_ok=True)
     how = {"size": size, "passbands": passbands, "origin": origin, "scratch": out.parent}
-    blocks = _open(lcs, targets=None if targets is None else targets_from(targets), **how)
+    known = None if targets is None else targets_from(targets)
+    blocks = _open(folders, targets=known, unreadable=unreadable, **how)
     every = blocks.whole.targets
     plan = plan_of(config, every, model=model, bounds=bounds, priors=priors)
-    names = _names_of(blocks, plan.constraints.names) if config.derivatives else {}
+    whole, params = blocks.whole, plan.constraints.names
+    names = derivative_names(whole, blocks.bands, params) if config.derivatives else {}
     report = Progress(progress, len(every))
     status: Counter[str] = Counter()
     with write_parts(out) as parts:
@@ -112,25 +121,32 @@ def fit_salt_blocks(
 
 
 def _open(
-    lcs: str | Path | Sequence[str | Path], *, targets: Targets | None, **how: Any
+    folders: Sequence[str | Path],
+    *,
+    targets: Targets | None,
+    unreadable: Callable[[str], None] | None,
+    **how: Any,
 ) -> JoinedBlocks:
     """Open one folder or several."""
-    folders = [lcs] if isinstance(lcs, str | Path) else list(lcs)
     if not folders or (targets is not None and len(folders) > 1):
         raise InputError(
             f"expected a folder of light curves, or several without targets= of their own, got "
             f"{len(folders)}"
         )
-    return join_blocks([lightcurve_blocks(folder, targets=targets, **how) for folder in folders])
-
-
-def _names_of(blocks: JoinedBlocks, params: tuple[str, ...]) -> dict[str, list[str]]:
-    """Bands, modes and parameters of the derivatives of the whole set."""
-    own = blocks.whole.passbands
-    known = set(blocks.bands) - without_passband(blocks.bands, own).keys()
-    bands = sorted({filter_of(name) for name in known})
-    modes = list(blocks.whole.modes)
-    return {"derivative_bands": bands, "modes": modes, "derivative_params": list(params)}
+    if unreadable is None or len(folders) == 1:
+        return join_blocks([lightcurve_blocks(path, targets=targets, **how) for path in folders])
+    opened, failures = [], []
+    for path in folders:
+        try:
+            opened.append(lightcurve_blocks(path, targets=targets, **how))
+        except ChandelleError as error:
+            message = str(error)
+            failures.append(message if str(path) in message else f"{path}: {message}")
+    if not opened:
+        raise InputError("no light curves to fit\n" + "\n".join(failures))
+    for failure in failures:
+        unreadable(failure)
+    return join_blocks(opened)
 
 
 def _spread(fits: SaltFits, names: Mapping[str, list[str]]) -> SaltFits:

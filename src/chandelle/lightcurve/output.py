@@ -141,30 +141,8 @@ def fill_columns(
     """
     params, n_param = result.params, len(columns.names)
     cov = covariance_of(result.hessian, _push(problem, result))
-    with np.errstate(invalid="ignore"):
-        error = np.sqrt(np.diagonal(cov, axis1=1, axis2=2))[:, [0, 2, 3]]
-        is_unmeasured = (error > _UNMEASURED).any(axis=1)
     n_used = np.add.reduceat(result.used.astype(np.int64), problem.first[:-1])
-    gain = result.chi2_empty - result.chi2
-    status = np.select(
-        [
-            _excludes(problem, params) & ~(gain >= min_detection**2),
-            n_used < N_PARAMS,
-            ~(params[:, 1] > 0) | ~(gain >= min_detection**2),
-            is_unmeasured,
-            ~np.isfinite(cov).all(axis=(1, 2)),
-            ~result.is_converged | ~result.is_at_rest,
-        ],
-        [
-            "bounds_exclude_data",
-            "underconstrained",
-            "no_detection",
-            "underconstrained",
-            "singular_covariance",
-            "not_converged",
-        ],
-        default="ok",
-    )
+    status = _status(problem, result, cov, n_used, min_detection=min_detection)
     is_ok = status == "ok"
     columns.status[rows] = status
     columns.n_used[rows] = np.where(is_ok, n_used, 0)
@@ -180,6 +158,34 @@ def fill_columns(
     flags |= np.where(status == "no_detection", int(Flag.UPPER_LIMIT), 0)
     flags |= _quality(problem, params, np.where(is_ok[:, None, None], cov, np.nan), result.used)
     columns.flags[rows] |= flags
+
+
+def _status(
+    problem: FitProblem,
+    result: FitArrays,
+    cov: NDArray[np.float64],
+    n_used: NDArray[np.int64],
+    *,
+    min_detection: float,
+) -> NDArray:
+    """Tell which answers are "ok", and why others are not; the first reason that applies counts."""
+    with np.errstate(invalid="ignore"):
+        error = np.sqrt(np.diagonal(cov, axis1=1, axis2=2))[:, [0, 2, 3]]
+        gain = result.chi2_empty - result.chi2
+    is_detected = gain >= min_detection**2
+    is_finite = np.isfinite(result.chi2) & np.isfinite(result.chi2_empty)
+    reasons = {
+        "bounds_exclude_data": _excludes(problem, result.params) & ~is_detected,
+        "underconstrained": n_used < N_PARAMS,
+        "no_detection": is_finite & (~(result.params[:, 1] > 0) | ~is_detected),
+        "not_converged": ~is_finite,
+    }
+    later = {
+        "underconstrained": (error > _UNMEASURED).any(axis=1),
+        "singular_covariance": ~np.isfinite(cov).all(axis=(1, 2)),
+        "not_converged": ~result.is_converged | ~result.is_at_rest,
+    }
+    return np.select([*reasons.values(), *later.values()], [*reasons, *later], default="ok")
 
 
 def _push(problem: FitProblem, result: FitArrays) -> NDArray[np.float64]:

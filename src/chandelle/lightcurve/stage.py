@@ -14,16 +14,16 @@ from pydantic import BeforeValidator, Field
 from chandelle.core.config import StageConfig
 from chandelle.core.errors import InputError
 from chandelle.core.precision import require_x64
+from chandelle.lightcurve.derivative_columns import add_derivatives, add_unknown_derivatives
 from chandelle.lightcurve.fitting.compiled.driver import fit_compiled
 from chandelle.lightcurve.fitting.constraints import SALT_NAMES, Constraints, constraints_of
-from chandelle.lightcurve.fitting.derivatives import answer_derivatives
 from chandelle.lightcurve.fitting.extended import fit_extended
 from chandelle.lightcurve.fitting.lanes import fit_lanes
 from chandelle.lightcurve.fitting.prepare import prepare
 from chandelle.lightcurve.fitting.problem import FitProblem, FitSettings, problem_of
 from chandelle.lightcurve.fitting.results import FitArrays
 from chandelle.lightcurve.ingest import Source, read_lightcurves
-from chandelle.lightcurve.output import Columns, blank_columns, fill_columns, product_of
+from chandelle.lightcurve.output import blank_columns, fill_columns, product_of
 from chandelle.physics.dust import DustLaw
 from chandelle.physics.salt import SaltModel, load_salt, peak_magnitude_offset
 from chandelle.products.lightcurves import LightCurves
@@ -284,7 +284,9 @@ def fit_planned(
         result = _run(problem, config, report)
         fill_columns(columns, problem, fitted, result, min_detection=config.min_detection)
         if config.derivatives:
-            _add_derivatives(columns, problem, fitted, result, lcs)
+            add_derivatives(columns, problem, fitted, result, lcs, threads=config.threads)
+    elif config.derivatives:
+        add_unknown_derivatives(columns, lcs, constraints.names)
     report(len(lcs.targets) - (report.done - done))
     return product_of(columns, lcs, config.record(), mb_offset=peak_magnitude_offset(salt))
 
@@ -328,29 +330,6 @@ def _constraints(
     return constraints_of(
         len(targets), extra=config.free, c_max=config.c_max, bounds=bounds, priors=priors
     )
-
-
-def _add_derivatives(
-    columns: Columns,
-    problem: FitProblem,
-    rows: NDArray[np.int64],
-    result: FitArrays,
-    lcs: LightCurves,
-) -> None:
-    modes = lcs["dflux_dmode"] if lcs.modes else np.zeros((len(lcs), 0))
-    is_ok = columns.status[rows] == "ok"
-    params = np.where(is_ok[:, None], result.params, np.nan)
-    found = answer_derivatives(
-        problem, params, result.gradient, result.used, modes[problem.epochs.row]
-    )
-    n = len(columns.status)
-    for name, part in (("zp", found.by_zp), ("lambda", found.by_wave), ("mode", found.by_mode)):
-        if not part.shape[1]:
-            continue
-        whole = np.full((n, *part.shape[1:]), np.nan)
-        whole[rows] = np.where(is_ok[:, None, None], part, np.nan)
-        columns.derivatives[f"dtheta_d{name}"] = whole.reshape(n, -1)
-    columns.derivative_bands = found.bands
 
 
 def _name_of(model: str | SaltModel) -> str:

@@ -3,11 +3,12 @@ r"""Band fluxes of SALT as short sums: the algebra shared by exact fluxes and fi
 The band flux of surface s (M0 or M1) at rest-frame phase p and color c is
 
 .. math:: f_s(p, c) = \sum_k w_k \frac{10^{-0.4 c\,CL(\lambda_k)}}{1+z}\, M_s(p, \lambda_k)
-    = 10^{-0.4 c\,\overline{CL}} \sum_j c^j \sum_n \phi_n(p)\, T_{nsj}
+    = 10^{-0.4 c\,\overline{CL}} \sum_j (c - c_0)^j \sum_n \phi_n(p)\, T_{nsj}
 
 where :math:`\lambda_k` are rest-frame, :math:`\phi_n` the six interpolation weights of a phase and
 :math:`T` the table of one band at one redshift: at each phase node the integral of the surface with
-the j-th Taylor term of the color law about its middle value. The node axis has three blocks:
+the j-th Taylor term of the color law about its middle value, for colors about :math:`c_0`. The node
+axis has three blocks:
 
 - ``[0, P)``: samples in inner wavelength cells, weighted by the cubic weights in phase;
 - ``[P, P + 4)``: all samples linear in wavelength at the first two and last two phases, for
@@ -15,7 +16,8 @@ the j-th Taylor term of the color law about its middle value. The node axis has 
 - ``[P + 4, 2P + 4)``: samples in the first or last wavelength cell, linear in phase and in
   wavelength; zero for a band that touches neither.
 
-Nothing is approximated but the Taylor series, and `series_terms` bounds its remainder.
+Nothing is approximated but the Taylor series, and `series_terms` bounds its remainder; at
+:math:`c_0` itself J terms are exact to J - 1 derivatives by the color.
 """
 
 import math
@@ -33,6 +35,7 @@ from chandelle.physics.salt_grid import SaltSurfaces, find_cell
 from chandelle.products.passband import Passband
 
 MAX_TERMS = 64
+_FEW_TERMS = 4
 
 
 class BandTable(eqx.Module):
@@ -44,10 +47,13 @@ class BandTable(eqx.Module):
         The table T of the module's equation; unit of the weights it was built with.
     color_middle : Array, shape (*band), mag
         Middle of the range of the color law in the band.
+    about : Array, shape (*band)
+        The color :math:`c_0` that the series is about.
     """
 
     nodes: Float[Array, "*band term node 2"]
     color_middle: Float[Array, "*band"]
+    about: Float[Array, "*band"]
 
 
 class PhaseWeights(eqx.Module):
@@ -123,6 +129,7 @@ def band_table(
     *,
     z: Float[Array, ""],
     terms: int,
+    about: Float[Array, ""] | None = None,
 ) -> BandTable:
     """Integrate the templates over one band at one redshift, node by node.
 
@@ -138,6 +145,8 @@ def band_table(
         Redshift.
     terms : int
         Number of Taylor terms of the color law (`series_terms`); 1 leaves the color law out.
+    about : Array, optional
+        Color that the series is about; zero if absent.
 
     Returns
     -------
@@ -147,15 +156,15 @@ def band_table(
     scale = 1.0 / (1.0 + z)
     rest = wave * scale
     cell = find_cell(surfaces.wave, rest)
-    moments, middle = _color_moments(surfaces.color_law(rest), weight * scale, terms)
+    about = jnp.zeros_like(scale) if about is None else about
+    moments, middle = _color_moments(surfaces.color_law(rest), weight * scale, terms, about)
     inner = jnp.where(cell.is_edge[:, None], 0.0, cell.cubic)
     outer = jnp.where(cell.is_edge[:, None], cell.linear, 0.0)
     templates = surfaces.templates
     shape = templates.shape[1:]
     flat = templates.reshape(len(templates), -1)
 
-    gathered = sum(inner[:, i, None] * flat[cell.index[:, i]] for i in range(4))
-    cubic_block = (moments @ gathered).reshape(terms, *shape)
+    cubic_block = _integrate(flat, moments, inner, cell.index).reshape(terms, *shape)
 
     last = len(templates) - 1
     ends = jnp.asarray([0, 1, last - 1, last], dtype=cell.index.dtype)
@@ -168,19 +177,39 @@ def band_table(
     linear_block = (moments @ straight).reshape(terms, 4, 2)
 
     nodes = jnp.concatenate([cubic_block, linear_block, edge_block], axis=1)
-    return BandTable(nodes=nodes, color_middle=middle)
+    return BandTable(nodes=nodes, color_middle=middle, about=about)
+
+
+def _integrate(
+    templates: Float[Array, "wave node"],
+    moments: Float[Array, "term sample"],
+    weight: Float[Array, "sample 4"],
+    index: Int[Array, "sample 4"],
+) -> Float[Array, "term node"]:
+    """Integrate templates that are interpolated between four wavelengths a sample.
+
+    Few terms are shared among the wavelengths; for many it is less to interpolate the templates.
+    """
+    if len(moments) > _FEW_TERMS:
+        return moments @ sum(weight[:, i, None] * templates[index[:, i]] for i in range(4))
+    shares = weight[:, :, None] * moments.T[:, None, :]
+    shared = jnp.zeros((len(templates), len(moments)), templates.dtype).at[index].add(shares)
+    return shared.T @ templates
 
 
 def _color_moments(
-    color: Float[Array, " sample"], weight: Float[Array, " sample"], terms: int
+    color: Float[Array, " sample"],
+    weight: Float[Array, " sample"],
+    terms: int,
+    about: Float[Array, ""],
 ) -> tuple[Float[Array, "term sample"], Float[Array, ""]]:
-    """Weights times the Taylor terms of 10^(-0.4 c (CL - middle)), and the middle."""
+    """Weights times the Taylor terms of 10^(-0.4 c (CL - middle)) about a color, and the middle."""
     used = weight != 0.0
     low = jnp.min(jnp.where(used, color, jnp.inf))
     high = jnp.max(jnp.where(used, color, -jnp.inf))
     middle = jnp.where(used.any(), 0.5 * (low + high), 0.0)
     x = jnp.where(used, -LN10_OVER_2P5 * (color - middle), 0.0)
-    moments = [weight]
+    moments = [weight * jnp.exp(about * x)]
     for j in range(1, terms):
         moments.append(moments[-1] * x / j)
     return jnp.stack(moments), middle
@@ -270,15 +299,16 @@ def table_flux_slopes(
         Flux, derivative by rest-frame phase [1/day], derivative by c.
     """
     if band is None:
-        rows, middle = table.nodes[:, weights.index], table.color_middle
+        rows, middle, about = table.nodes[:, weights.index], table.color_middle, table.about
     else:
-        rows, middle = table.nodes[band][:, weights.index], table.color_middle[band]
+        rows, middle = table.nodes[band, :, weights.index].swapaxes(0, 1), table.color_middle[band]
+        about = table.about[band]
     series = jnp.einsum("n,jns->js", weights.weight, rows)
     series_slope = jnp.einsum("n,jns->js", weights.slope, rows)
     rate = -LN10_OVER_2P5 * middle
     factor = jnp.exp(rate * c)
-    value, by_c = _horner(series, c)
-    by_phase, _ = _horner(series_slope, c)
+    value, by_c = _horner(series, c - about)
+    by_phase, _ = _horner(series_slope, c - about)
     return factor * value, factor * by_phase, factor * (by_c + rate * value)
 
 

@@ -215,6 +215,8 @@ def relative_variance(
     weights: PhaseWeights,
     phase: Float[Array, ""],
     x1: Float[Array, ""],
+    *,
+    row: Int[Array, ""] | None = None,
 ) -> Float[Array, ""]:
     """Relative model variance of one band flux: the diagonal part of the covariance.
 
@@ -230,15 +232,17 @@ def relative_variance(
         Rest-frame phase.
     x1 : Array
         Stretch.
+    row : Array, optional
+        Row of the epoch's band where `band` is a stack.
 
     Returns
     -------
     Array
         Variance over flux squared.
     """
-    mean = table_flux(band.table, weights, jnp.zeros_like(x1))
+    mean = table_flux(band.table, weights, jnp.zeros_like(x1), band=row)
     total = mean[0] + x1 * mean[1]
-    wave = band.wave
+    wave = band.wave if row is None else band.wave[row]
     variance = (
         errors.variance_0(phase, wave)
         + 2.0 * x1 * errors.covariance_01(phase, wave)

@@ -54,7 +54,10 @@ def derivative_array(table: pa.Table, column: str, names: Names) -> NDArray[np.f
         If the table does not have it.
     """
     if column not in table.column_names:
-        raise InputError(f"no column {column}; fit_salt writes it with derivatives=True")
+        raise InputError(
+            f"no column {column}; fit_salt writes it with derivatives=True, for each "
+            f"{'mode' if NAMES_OF[column] == 'modes' else 'band'} of the light curves"
+        )
     shape = (len(table), len(names[NAMES_OF[column]]), len(names[PARAMS]))
     return numpy_of(table[column]).reshape(shape)
 
@@ -65,8 +68,9 @@ def spread_derivatives(
     """Bring derivatives to more bands, modes or parameters.
 
     A supernova does not move with a band or mode it has no epochs in, nor does a parameter that was
-    not fitted: the derivative is 0, or NaN where the supernova has no answer. Where the whole
-    column is missing nobody asked for it, and it is NaN.
+    not fitted: the derivative is 0, or NaN where the supernova has no answer. A set whose
+    derivatives are known but that has no bands or modes lacks the column; it does not move either.
+    Where nobody asked for derivatives they are NaN.
 
     Parameters
     ----------
@@ -83,10 +87,13 @@ def spread_derivatives(
         With these columns last.
     """
     is_ok = np.asarray(table["status"].to_pylist(), dtype=object) == "ok"
+    is_asked = any(name in table.column_names for name in NAMES_OF)
     wide: dict[str, Sequence | np.ndarray] = {}
     for column in columns:
         key = NAMES_OF[column]
         whole = np.full((len(table), len(names[key]), len(names[PARAMS])), np.nan)
+        if is_asked and not own[key]:
+            whole[is_ok] = 0.0
         if column in table.column_names:
             whole[is_ok] = 0.0
             at, params = (

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
@@ -25,11 +26,13 @@ class Column:
     @property
     def field(self) -> pa.Field:
         """The column as an arrow field that carries its unit and meaning."""
-        return pa.field(
-            self.name,
-            pa.type_for_alias(self.type),
-            metadata={"unit": self.unit, "about": self.about},
-        )
+        return _field(self)
+
+
+@cache
+def _field(column: Column) -> pa.Field:
+    facts = {"unit": column.unit, "about": column.about}
+    return pa.field(column.name, pa.type_for_alias(column.type), metadata=facts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

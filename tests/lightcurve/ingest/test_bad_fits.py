@@ -6,6 +6,7 @@ Rows 29, 30 and 32, of a flux covariance, are in test_bad_covariance.py.
 import subprocess
 import sys
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,8 @@ import pytest
 
 from chandelle.core.flags import Flag
 from chandelle.core.units import ZP_NJY
+from chandelle.lightcurve import stage
+from chandelle.lightcurve.fitting.results import FitArrays
 from chandelle.lightcurve.ingest import read_lightcurves
 from chandelle.lightcurve.stage import fit_salt
 
@@ -150,6 +153,45 @@ def test_unknown_bands_of_light_curves_made_by_hand_cost_their_epochs_only(good,
     assert "passband 'ztfii' is unknown, did you mean 'ztfi'?" in caplog.text
     only = table.set_column(at, table.schema.field(at), pa.array(["strange"] * len(names)))
     assert (fit_salt(replace(lcs, table=only))["status"] == "no_data").all()
+
+
+WILD = [("flux", 1e200), ("flux_err", 1e-200), ("flux_err", 1e-30)]
+
+
+@pytest.mark.parametrize(("column", "value"), WILD)
+def test_one_wild_epoch_costs_itself_only(good, column, value):
+    """Read from a table, or in light curves made by hand."""
+    epochs, targets = good
+    clean = read_lightcurves(epochs, targets=targets)
+    keep = np.arange(len(clean)) != 2
+    expected = fit_salt(clean.select(keep)).to_pandas()
+    wild = epochs.reset_index(drop=True)
+    wild.loc[clean["row"][2], column] = value
+    read = read_lightcurves(wild, targets=targets)
+    values = np.where(keep, clean[column], value)
+    at = clean.table.column_names.index(column)
+    by_hand = clean.table.set_column(at, clean.table.schema.field(at), pa.array(values))
+    for lcs in (read, replace(clean, table=by_hand)):
+        fits = fit_salt(lcs).to_pandas()
+        assert (fits["status"] == "ok").all()
+        np.testing.assert_allclose(fits[FITTED], expected[FITTED], rtol=1e-9, atol=1e-9)
+        assert fits["flags"].iloc[0] & Flag.POINTS_REJECTED
+
+
+def test_what_overflows_in_the_fit_is_no_question_of_detection(good, monkeypatch):
+    epochs, targets = good
+    lcs = read_lightcurves(epochs, targets=targets)
+
+    def overflow(*args: Any, **options: Any) -> FitArrays:
+        result = run(*args, **options)
+        infinite = np.array([np.inf, 0.0])
+        return result._replace(chi2=result.chi2 + infinite, chi2_empty=result.chi2_empty + infinite)
+
+    run = stage._run
+    monkeypatch.setattr(stage, "_run", overflow)
+    fits = fit_salt(lcs).to_pandas()
+    assert fits["status"].tolist() == ["not_converged", "ok"]
+    assert not fits["flags"].iloc[0] & Flag.UPPER_LIMIT
 
 
 CALLS = """

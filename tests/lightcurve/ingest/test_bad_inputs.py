@@ -1,12 +1,12 @@
 """The bad inputs that are known to occur, by their number, and what a user wants of each.
 
-Here: epochs, rows 1 to 23, 37 and 38. Targets, rows 33, 34 and 36, are in test_bad_targets.py; the
-fit, rows 8, 21, 25 to 27, 33 and 35, in test_bad_fits.py; hostile content, rows 56 to 59, in
-test_hostile.py; rows 29, 30 and 32, of a flux covariance, in test_bad_covariance.py.
+Here: epochs, rows 9 to 23, 37 and 38; rows 1 to 8 are in test_bad_numbers.py. Targets, rows 33, 34
+and 36, are in test_bad_targets.py; the fit, rows 8, 21, 25 to 27, 33 and 35, in test_bad_fits.py;
+hostile content, rows 56 to 59, in test_hostile.py; rows 29, 30 and 32, of a flux covariance, in
+test_bad_covariance.py.
 """
 
 import logging
-import re
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ import sncosmo
 from astropy import units
 from astropy.table import QTable, Table
 from astropy.time import Time
+from small_tables import TARGETS, changed, frame, rejected
 
 from chandelle.core.errors import InputError
 from chandelle.core.flags import Flag
@@ -22,113 +23,6 @@ from chandelle.core.units import ZP_NJY
 from chandelle.instrument.passbands import load_passband
 from chandelle.instrument.reference import vega_spectrum
 from chandelle.lightcurve.ingest import read_lightcurves
-from chandelle.products.lightcurves import LightCurves
-
-TARGETS = pd.DataFrame({"name": ["a", "b"], "z": [0.05, 0.03], "mwebv": 0.02})
-
-
-def frame() -> pd.DataFrame:
-    """Eight good epochs of two supernovae at zero point 25."""
-    return pd.DataFrame(
-        {
-            "target": ["a"] * 4 + ["b"] * 4,
-            "mjd": 59000.0 + np.arange(8),
-            "band": ["ztfg", "ztfr"] * 4,
-            "flux": 100.0 + np.arange(8),
-            "fluxerr": np.full(8, 5.0),
-            "zp": np.full(8, 25.0),
-            "zpsys": "ab",
-        }
-    )
-
-
-def changed(column: str, value: object, *, rows: slice = slice(1, 1)) -> pd.DataFrame:
-    data = frame().astype({"band": object, "mjd": float})
-    data.loc[rows, column] = value
-    return data
-
-
-def rejected(lcs: LightCurves) -> list[tuple[str, str, int]]:
-    return [(row["sn"], row["reason"], row["count"]) for row in lcs.rejected.to_pylist()]
-
-
-POINTS = {
-    1: ("flux", np.nan, "flux_nan"),
-    2: ("flux", np.inf, "flux_inf"),
-    3: ("fluxerr", np.nan, "err_nonfinite"),
-    4: ("fluxerr", 0.0, "err_not_positive"),
-    5: ("fluxerr", -5.0, "err_not_positive"),
-    7: ("zp", np.nan, "zp_nan"),
-}
-
-
-@pytest.mark.parametrize("number", POINTS, ids=lambda number: f"row_{number:02d}")
-def test_one_bad_number_costs_its_point_only(number):
-    column, value, reason = POINTS[number]
-    lcs = read_lightcurves(changed(column, value), targets=TARGETS)
-    assert rejected(lcs) == [("a", reason, 1)]
-    assert lcs["row"].tolist() == [0, 2, 3, 4, 5, 6, 7]
-    assert (lcs.flags[lcs["sn"] == "a"] == Flag.POINTS_REJECTED).all()
-    assert not lcs.flags[lcs["sn"] == "b"].any()
-    with pytest.raises(InputError, match=f"8 in, 7 used, 1 rejected: 1 {reason}"):
-        read_lightcurves(changed(column, value), targets=TARGETS, strict=True)
-
-
-def test_row_06_all_errors_negative_is_said(caplog):
-    lcs = read_lightcurves(changed("fluxerr", -5.0, rows=slice(0, 3)), targets=TARGETS)
-    assert rejected(lcs) == [("a", "err_not_positive", 4)]
-    assert "all errors are negative for 1 supernovae, first a" in caplog.text
-    assert lcs.targets["sn"].tolist() == ["a", "b"]
-
-
-def many_exposures() -> pd.DataFrame:
-    """Thirty exposures of one band, each with the same five supernovae, zero points near 26."""
-    rng = np.random.default_rng(2)
-    zp = 26.0 + 0.03 * rng.normal(size=30)
-    return pd.DataFrame(
-        {
-            "target": np.tile(list("abcde"), 30),
-            "mjd": np.repeat(59000.0 + np.arange(30), 5),
-            "band": "ztfg",
-            "flux": 100.0,
-            "fluxerr": 5.0,
-            "zp": np.repeat(zp, 5),
-            "exposure": np.repeat([f"e{i:02d}" for i in range(30)], 5),
-        }
-    )
-
-
-@pytest.mark.parametrize("has_exposures", [True, False])
-def test_row_08_zero_points_that_jump_are_flagged_and_named(has_exposures, caplog):
-    data = many_exposures()
-    data.loc[data["exposure"].isin(["e07", "e20"]), "zp"] -= 5.0
-    exposure = data["exposure"] if has_exposures else data.pop("exposure")
-    lcs = read_lightcurves(data)
-    flagged = (lcs.flags & Flag.ZP_OUTLIER) > 0
-    assert set(exposure[lcs["row"][flagged]]) == {"e07", "e20"}
-    assert flagged.sum() == 10
-    assert not len(lcs.rejected)
-    assert "10 epochs" in caplog.text
-    assert ("of 2 exposures" in caplog.text) is has_exposures
-    jump, usual = re.search(r"in ztfg: (\S+) mag from (\S+)$", caplog.messages[-1]).groups()
-    assert abs(float(jump) + 5.0) < 0.1
-    assert abs(float(usual) - 26.0) < 0.05
-    assert ("most exposure e" in caplog.text) is has_exposures
-
-
-def test_row_08_honest_scatter_of_zero_points_is_not_flagged(caplog):
-    data = many_exposures()
-    assert not read_lightcurves(data).flags.any()
-    data["zp"] = 25.0 + np.random.default_rng(3).normal(0.0, 0.4, len(data))
-    assert not read_lightcurves(data).flags.any()
-    assert "zp" not in caplog.text
-
-
-def test_row_08_half_and_half_is_said(caplog):
-    data = many_exposures()
-    data.loc[data.index % 2 == 0, "zp"] += 5.0
-    read_lightcurves(data)
-    assert "without a main group" in caplog.text
 
 
 def test_row_09_units_are_converted_or_refused():

@@ -71,6 +71,15 @@ def two_surveys() -> pd.DataFrame:
     return data
 
 
+def test_row_36_surveys_are_named_where_they_are_known():
+    twice = pd.concat([TARGETS, TARGETS])
+    with pytest.raises(InputError, match=r"2 supernovae stand twice, a, b; choose"):
+        read_lightcurves(frame(), targets=twice)
+    twice["survey"] = ["CSP", "", "", ""]
+    with pytest.raises(InputError, match=r"stand twice, a \(CSP and unknown\), b; choose"):
+        read_lightcurves(frame(), targets=twice)
+
+
 def test_row_36_a_supernova_of_two_surveys_needs_a_policy(caplog):
     with pytest.raises(InputError, match=r"1 supernovae stand twice, b \(CSP and CfA3\).*'merge'"):
         read_lightcurves(two_surveys())

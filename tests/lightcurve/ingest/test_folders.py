@@ -65,7 +65,7 @@ def test_given_targets_join_the_files_of_one_supernova(tmp_path):
         one().query("band == @band").assign(name="x").to_csv(tmp_path / f"{band}.csv", index=False)
     targets = pd.DataFrame({"name": ["x"], "z": [0.1]})
     assert len(read_lightcurves(tmp_path, targets=targets)) == 4
-    with pytest.raises(InputError, match=r"1 supernovae stand twice, x .*'merge'"):
+    with pytest.raises(InputError, match=r"1 supernovae stand twice, x; .*'merge'"):
         read_lightcurves(tmp_path)
     assert len(read_lightcurves(tmp_path, duplicates="merge")) == 4
 

@@ -112,6 +112,74 @@ def test_what_leaves_as_a_table_comes_back_the_same():
         np.testing.assert_allclose(back["flux"], lcs["flux"], rtol=1e-12)
 
 
+TOPS = {
+    "comment": ("# hi\n", ""),
+    "comments": ('# fluxes of a, and of b\n\n#\n# a 7" telescope\n', ""),
+    "header_in_comment": ("", "#"),
+    "header_in_a_comment_of_several": ("# hi\n", "# "),
+    "as_many_fields": ("# 1,2,3,4,5,6,7\n", ""),
+}
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("top", TOPS)
+def test_comments_at_the_top_of_csv_are_skipped(top, end, tmp_path):
+    data = frame().assign(target=["001"] * 4 + ["b"] * 4)
+    data.to_csv(tmp_path / "plain.csv", index=False)
+    comment, mark = TOPS[top]
+    text = comment + mark + (tmp_path / "plain.csv").read_text()
+    (tmp_path / "a.csv").write_bytes(text.replace("\n", end).encode())
+    lcs = read_lightcurves(tmp_path / "a.csv")
+    assert lcs["sn"].tolist() == data["target"].tolist()
+    np.testing.assert_array_equal(lcs["flux"], read_lightcurves(data)["flux"])
+    table = "# of ours\nname,z\n001,0.1\nb,0.2\n"
+    (tmp_path / "targets.csv").write_text(table)
+    lcs = read_lightcurves(tmp_path / "a.csv", targets=tmp_path / "targets.csv")
+    assert lcs.targets["z_hel"].tolist() == [0.1, 0.2]
+
+
+def test_a_header_of_blanks_in_a_comment_is_named(tmp_path):
+    (tmp_path / "a.csv").write_text("# mjd band flux\n59000 ztfg 100\n")
+    with pytest.raises(InputError, match=r"a\.csv: missing column mjd .*; found mjd band flux"):
+        read_lightcurves(tmp_path / "a.csv")
+
+
+def test_an_index_that_cannot_be_flattened_is_refused():
+    """More than two levels without a name, or one of the name of a column."""
+    data = frame()
+    three = [data["target"].to_numpy(), np.tile(np.arange(4), 2), np.arange(8)]
+    wrong = {
+        "observation": data.drop(columns="target").set_index(pd.MultiIndex.from_arrays(three)),
+        "target": data.set_index("target", drop=False),
+    }
+    for name, table in wrong.items():
+        with pytest.raises(InputError, match=rf"\(target, observation\).*{name} stands twice"):
+            read_lightcurves(table, targets=TARGETS)
+    named = pd.MultiIndex.from_arrays(three, names=["target", "night", "visit"])
+    assert len(read_lightcurves(data.drop(columns="target").set_index(named))) == 8
+
+
+@pytest.mark.parametrize("column", ["flux", "target", "z"])
+def test_a_column_that_stands_twice_is_refused(column, tmp_path):
+    data = frame().assign(z=0.05)
+    twice = pd.concat([data, data[[column]]], axis=1)
+    message = f"column {column} stands twice"
+    with pytest.raises(InputError, match=f"DataFrame: {message}"):
+        read_lightcurves(twice)
+    twice.to_csv(tmp_path / "a.csv", index=False)
+    with pytest.raises(InputError, match=rf"a\.csv: {message}"):
+        read_lightcurves(tmp_path / "a.csv")
+    if column != "flux":
+        known = twice[["target", "z"]][:1]
+        with pytest.raises(InputError, match=f"targets: {message}"):
+            read_lightcurves(data, targets=known)
+
+
+def test_a_column_that_is_not_read_may_stand_twice():
+    notes = pd.DataFrame({"note": ["x"] * 8})
+    assert len(read_lightcurves(pd.concat([frame(), notes, notes], axis=1))) == 8
+
+
 def _set(column, value):
     def change(data):
         data.loc[1, column] = value

@@ -24,6 +24,7 @@ def tables_of(
     dust: DustLaw,
     terms: int,
     host_ebv: Float[Array, ""] | None = None,
+    about: Float[Array, ""] | None = None,
 ) -> BandTable:
     """Band tables of one supernova behind the dust of the Milky Way and of its host.
 
@@ -41,6 +42,8 @@ def tables_of(
         Taylor terms of the color law.
     host_ebv : Array, optional
         E(B-V) of the host, of the same law and ratio at the supernova's redshift.
+    about : Array, optional
+        Color that the series of the color law is about; zero if absent.
 
     Returns
     -------
@@ -51,7 +54,11 @@ def tables_of(
     if host_ebv is not None:
         dimming = dimming + extinction(wave / (1.0 + z), ebv=host_ebv, r_v=r_v, law=dust)
     dimmed = weight * 10.0 ** (-0.4 * dimming)
-    return jax.vmap(lambda w, k: band_table(surfaces, w, k, z=z, terms=terms))(wave, dimmed)
+
+    def one(wave: Array, weight: Array) -> BandTable:
+        return band_table(surfaces, wave, weight, z=z, terms=terms, about=about)
+
+    return jax.vmap(one)(wave, dimmed)
 
 
 def unit_fluxes(
@@ -83,9 +90,9 @@ def unit_fluxes(
     """
     weights = phase_weights(surfaces, phase)
     terms = table.nodes.shape[1]
-    powers = jnp.concatenate([jnp.ones((1,)), jnp.cumprod(jnp.broadcast_to(c, (terms - 1,)))])
+    powers = jnp.stack([(c - table.about) ** j for j in range(terms)], axis=1)
     factor = jnp.exp(-LN10_OVER_2P5 * table.color_middle * c)
-    nodes = factor[:, None, None] * jnp.einsum("j,bjns->bns", powers, table.nodes)
+    nodes = factor[:, None, None] * jnp.einsum("bj,bjns->bns", powers, table.nodes)
     return jnp.sum(weights.weight[..., None] * nodes[band[:, None], weights.index], axis=1)
 
 

@@ -11,7 +11,8 @@ fitted.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
 import equinox as eqx
 import jax
@@ -20,9 +21,10 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 from numpy.typing import NDArray
 
+from chandelle.core.threads import usable_threads
 from chandelle.core.units import LN10_OVER_2P5
-from chandelle.lightcurve.fitting.batch import make_batches
-from chandelle.lightcurve.fitting.chi2 import Epochs, model_flux, weights_of
+from chandelle.lightcurve.fitting.batch import Batch, make_batches
+from chandelle.lightcurve.fitting.chi2 import Epochs, ModelErrors, model_flux, weights_of
 from chandelle.lightcurve.fitting.extended import expand_near, extras_of, tables_at
 from chandelle.lightcurve.fitting.kernels import Light, errors_of_bands, model_errors
 from chandelle.lightcurve.fitting.lanes import batch_epochs, batch_light, masked
@@ -32,6 +34,9 @@ from chandelle.physics.salt import SaltModel
 from chandelle.physics.salt_bands import BandTable
 from chandelle.physics.salt_covariance import BandCurve, BandErrors
 from chandelle.products.passband import filter_of
+
+COLOR_TERMS = 3
+"""Taylor terms of the color law about the answer's color: value, slope and bend are exact."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -70,6 +75,8 @@ def answer_derivatives(
     gradient: NDArray[np.float64],
     used: NDArray[np.bool_],
     modes: NDArray[np.float64],
+    *,
+    threads: int | None = None,
 ) -> AnswerDerivatives:
     """Derivatives of all answers.
 
@@ -85,6 +92,8 @@ def answer_derivatives(
         The epochs in the fits.
     modes : NDArray, shape (obs, mode), nJy
         Derivatives of the fluxes by the modes.
+    threads : int, optional
+        Threads to use; one a core if absent.
 
     Returns
     -------
@@ -94,32 +103,24 @@ def answer_derivatives(
     names = [filter_of(band.name) for band in problem.bands.passbands]
     groups, group_of = np.unique(names, return_inverse=True)
     n, n_group, n_mode = len(problem), len(groups), modes.shape[1]
-    fitted = problem.constraints.names
-    by_band = np.zeros((2, n, n_group, len(fitted)))
-    by_mode = np.zeros((n, n_mode, len(fitted)))
-    curve = problem.bands.curve if problem.settings.model_cov else None
-    for batch in make_batches(problem.epochs):
-        is_epoch = batch.row >= 0
-        lane_used = is_epoch & used[batch.row]
-        lane_modes = np.where(is_epoch[..., None], modes[batch.row], 0.0)
-        found = lane_derivatives(
-            problem.model,
-            batch_light(problem, batch, wide=True),
-            curve,
-            problem.bands.lengths,
-            masked(batch_epochs(problem, batch), lane_used),
-            jnp.asarray(lane_modes),
-            jnp.asarray(params[batch.target]),
-            jnp.asarray(gradient[batch.target]),
-            fitted,
-        )
-        real = slice(0, batch.n_real)
-        rows = batch.target[real]
-        by_mode[rows] = np.asarray(found.mode)[real]
-        # Passbands that only pad a lane have no epochs, hence no derivative.
-        where = (rows[:, None], group_of[batch.passband[real]])
-        np.add.at(by_band[0], where, np.asarray(found.zp)[real])
-        np.add.at(by_band[1], where, np.asarray(found.wave)[real])
+    n_param = len(problem.constraints.names)
+    by_band = np.zeros((2, n, n_group, n_param))
+    by_mode = np.zeros((n, n_mode, n_param))
+
+    def derive(batch: Batch) -> _Slopes:
+        own = (params[batch.target], gradient[batch.target])
+        return jax.block_until_ready(_derive_batch(problem, batch, *own, used, modes))
+
+    batches = list(make_batches(problem.epochs))
+    with ThreadPoolExecutor(usable_threads(threads)) as pool:
+        for batch, found in zip(batches, pool.map(derive, batches), strict=True):
+            real = slice(0, batch.n_real)
+            rows = batch.target[real]
+            by_mode[rows] = np.asarray(found.mode)[real]
+            # Passbands that only pad a lane have no epochs, hence no derivative.
+            where = (rows[:, None], group_of[batch.passband[real]])
+            np.add.at(by_band[0], where, np.asarray(found.zp)[real])
+            np.add.at(by_band[1], where, np.asarray(found.wave)[real])
     return AnswerDerivatives(
         bands=tuple(groups.tolist()), by_zp=by_band[0], by_wave=by_band[1], by_mode=by_mode
     )
@@ -131,6 +132,29 @@ class _Slopes(eqx.Module):
     zp: Float[Array, "*lane band param"]
     wave: Float[Array, "*lane band param"]
     mode: Float[Array, "*lane mode param"]
+
+
+def _derive_batch(
+    problem: FitProblem,
+    batch: Batch,
+    params: NDArray[np.float64],
+    gradient: NDArray[np.float64],
+    used: NDArray[np.bool_],
+    modes: NDArray[np.float64],
+) -> _Slopes:
+    """Derivatives of the lanes of one batch; `params` and `gradient` are theirs."""
+    is_epoch = batch.row >= 0
+    return lane_derivatives(
+        problem.model,
+        batch_light(problem, batch, wide=True),
+        problem.bands.curve if problem.settings.model_cov else None,
+        problem.bands.lengths,
+        masked(batch_epochs(problem, batch), is_epoch & used[batch.row]),
+        jnp.asarray(np.where(is_epoch[..., None], modes[batch.row], 0.0)),
+        jnp.asarray(params),
+        jnp.asarray(gradient),
+        problem.constraints.names,
+    )
 
 
 @eqx.filter_jit
@@ -154,27 +178,18 @@ def lane_derivatives(
         )
         n_band = len(passband)
         none = Nudges(jnp.zeros(n_band), jnp.zeros(n_band), jnp.zeros(modes.shape[1]))
-        flux = _nudged_flux(model, lane, epochs, params[4:], names)
+        flux = _nudged_flux(model, lane, epochs, params, names)
         bands = None
         if curve is not None:
             bands = _nudged_bands(model, curve, lengths, lane, params[4:], names)
 
-        def pull(theta: Array, nudges: Nudges) -> Array:
-            errors = None
-            if bands is not None:
-                moved = _at_redshift(epochs, lane, theta, names)
-                at = flux(theta, nudges)
-                errors = model_errors(model, bands(theta, nudges), moved, theta, at)
-            weights = weights_of(epochs, errors)
-            data = epochs.flux + modes @ nudges.mode
+        def errors(theta: Array, nudges: Nudges, at: Array) -> ModelErrors | None:
+            if bands is None:
+                return None
+            moved = _at_redshift(epochs, lane, theta, names)
+            return model_errors(model, bands(theta, nudges), moved, theta, at)
 
-            def half(t: Array) -> Array:
-                residual = data - flux(t, nudges)
-                prior = jnp.sum(epochs.prior_ivar * (t - epochs.prior_mean) ** 2)
-                return 0.5 * (residual @ weights(residual[:, None])[:, 0] + prior)
-
-            return jax.grad(half)(theta)
-
+        pull = _pull_about(params, none, flux, errors, epochs, modes)
         by_theta, by_nudges = jax.jacfwd(pull, argnums=(0, 1))(params, none)
         is_free = ~held(params, gradient, epochs.low, epochs.high)
         kinds = (by_nudges.zp, by_nudges.wave, by_nudges.mode)
@@ -182,6 +197,41 @@ def lane_derivatives(
 
     args = (light.passband, light.z, light.mwebv, epochs, modes, params, gradient)
     return jax.lax.map(one, args)
+
+
+def _pull_about(
+    params: Float[Array, " param"],
+    none: Nudges,
+    flux: Callable[[Array, Nudges], Array],
+    errors: Callable[[Array, Nudges, Array], ModelErrors | None],
+    epochs: Epochs,
+    modes: Float[Array, "obs mode"],
+) -> Callable[[Array, Nudges], Array]:
+    r"""Derivative of half the chi2 by the parameters, right to first order about an answer.
+
+    With residuals r, covariance C, :math:`J = \partial f/\partial\theta` and :math:`v = C^{-1} r`
+    at the answer,
+
+    .. math:: d(J^T C^{-1} r) = dJ^T v + J^T C^{-1} (dr - dC\, v)
+
+    so C is inverted once, and its inverse not derived.
+    """
+    at = flux(params, none)
+    weights = weights_of(epochs, errors(params, none, at))
+    v = weights((epochs.flux - at)[:, None])[:, 0]
+    weighted = weights(jax.jacfwd(flux)(params, none))
+
+    def pull(theta: Array, nudges: Nudges) -> Array:
+        at = flux(theta, nudges)
+        change = epochs.flux + modes @ nudges.mode - at
+        own = errors(theta, nudges, at)
+        if own is not None:
+            change = change - own.variance * v - own.common @ (own.common.T @ v)
+        by_flux = jax.grad(lambda t: flux(t, nudges) @ v)(theta)
+        prior = epochs.prior_ivar * (theta - epochs.prior_mean)
+        return prior - by_flux - weighted.T @ change
+
+    return pull
 
 
 def _solved(
@@ -251,15 +301,16 @@ def _nudged_flux(
     model: SaltModel,
     light: Light,
     epochs: Epochs,
-    middle: Float[Array, " extra"],
+    answer: Float[Array, " param"],
     names: tuple[str, ...],
 ) -> Callable[[Array, Nudges], Array]:
     """Model flux by parameters and nudges, right at the answer to as many orders as are needed.
 
-    Those are two in the extra parameters, whose answers are `middle`, and one in the nudges.
+    Those are two in the color and in the extra parameters, and one in the nudges.
     Raising a zero point divides fluxes and errors alike, which is the same as a brighter model.
     """
-    n_band = len(light.passband)
+    n_band, middle = len(light.passband), answer[4:]
+    light = replace(light, terms=COLOR_TERMS)
     wave, weight = light.wave[light.passband], light.weight[light.passband]
 
     def shifted(point: Array) -> BandTable:
@@ -270,7 +321,7 @@ def _nudged_flux(
             light,
             (moved, weight * (moved / wave) * reference[:, None], jnp.arange(n_band)),
         )
-        return tables_at(model, own, point[:-1], names)
+        return tables_at(model, own, point[:-1], names, about=answer[3])
 
     near = expand_near(shifted, jnp.append(middle, 0.0), order=2 if middle.size else 1)
     member = (epochs.band[:, None] == jnp.arange(n_band)[None, :]).astype(wave.dtype)

@@ -231,7 +231,11 @@ def extras_of(
 
 
 def tables_at(
-    model: SaltModel, light: Light, extra: Float[Array, " extra"], names: tuple[str, ...]
+    model: SaltModel,
+    light: Light,
+    extra: Float[Array, " extra"],
+    names: tuple[str, ...],
+    about: Float[Array, ""] | None = None,
 ) -> BandTable:
     """Band tables of one supernova at the values `extra` of ``names[4:]``."""
     z, host_ebv = extras_of(light, extra, names)
@@ -245,6 +249,7 @@ def tables_at(
         dust=light.dust,
         terms=light.terms,
         host_ebv=host_ebv,
+        about=about,
     )
 
 

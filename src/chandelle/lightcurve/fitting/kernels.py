@@ -188,12 +188,11 @@ def model_errors(
         In nJy.
     """
     phase = epochs.phase(params[0])
-    own = jax.tree.map(lambda leaf: leaf[epochs.band], bands)
     relative = jax.vmap(
-        lambda band, near, p: relative_variance(model.errors, band, near, p, params[2])
-    )(own, phase_weights(model.surfaces, phase), phase)
+        lambda row, near, p: relative_variance(model.errors, bands, near, p, params[2], row=row)
+    )(epochs.band, phase_weights(model.surfaces, phase), phase)
     # One column a filter: that of its first band; those of its other bands stay zero.
     column = jnp.argmax(bands.filter[:, None] == bands.filter[None, :], axis=1)
     member = column[epochs.band][:, None] == jnp.arange(len(column))[None, :]
-    common = jnp.where(member, (own.color_dispersion * flux)[:, None], 0.0)
+    common = jnp.where(member, (bands.color_dispersion[epochs.band] * flux)[:, None], 0.0)
     return ModelErrors(variance=relative * flux**2, common=common)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from chandelle.lightcurve.absurd import is_error_absurd, is_flux_absurd
 from chandelle.lightcurve.fitting.bands import BandSet, resolve, stack_bands, without_passband
 from chandelle.lightcurve.fitting.batch import FlatEpochs
 from chandelle.lightcurve.fitting.constraints import Constraints
@@ -39,8 +40,8 @@ class Prepared:
     band_dropped : NDArray, shape (target,)
         Whether some of its bands lie outside the model's wavelengths.
     points_rejected : NDArray, shape (target,)
-        Whether some of its epochs have no known passband, finite time, flux or positive error:
-        light curves that `read_lightcurves` made have none.
+        Whether some of its epochs have no known passband, finite time, flux or positive error, or
+        absurd ones: light curves that `read_lightcurves` made have none.
     """
 
     epochs: FlatEpochs
@@ -80,64 +81,36 @@ def prepare(
         What to fit.
     """
     targets = lcs.targets
-    n = len(targets)
     z, z_span = _redshifts(np.asarray(targets["z_hel"], dtype=float), constraints)
-    epochs, names = _flatten(lcs)
-    is_usable = np.isfinite(epochs.mjd) & np.isfinite(epochs.flux)
-    is_usable &= np.isfinite(epochs.flux_err) & (epochs.flux_err > 0)
-    unknown = without_passband(names, lcs.passbands)
-    is_usable &= ~np.isin(epochs.band, [names.index(name) for name in unknown])
-    rejected = np.zeros(n, dtype=bool)
-    rejected[epochs.target[~is_usable]] = True
-    if not is_usable.all():
-        _log.warning(
-            "%d epochs of %d targets have no finite time, flux or error, or no passband, and are "
-            "left out%s",
-            np.sum(~is_usable),
-            rejected.sum(),
-            f"; {', '.join(unknown.values())}" if unknown else "",
-        )
-        epochs = epochs.take(is_usable)
-    has_data = np.bincount(epochs.target, minlength=n) > 0
+    epochs, names, rejected = _usable(lcs)
+    has_data = _has_rows(epochs, len(targets))
     mwebv = np.asarray(targets["mwebv"], dtype=float)
     has_dust = np.isnan(mwebv) | ((mwebv >= 0) & (mwebv <= MWEBV_MAX))
     has_z = np.isfinite(z) & (z >= 0)
     is_valid = has_z & has_dust
-    names, epochs = _only_known(names, epochs, unknown)
     bands = stack_bands(resolve(names, lcs.passbands)) if names else None
-    dropped = np.zeros(n, dtype=bool)
+    dropped = np.zeros(len(targets), dtype=bool)
     if bands is not None:
-        covered = admitted = np.ones(len(epochs.target), dtype=np.bool_)
-        for end in z_span:
-            row_z = np.where(is_valid, end, 0.0)[epochs.target]
-            at_end = bands.in_range(epochs.band, row_z, model=model, wave_range=wave_range)
-            covered, admitted = covered & at_end[0], admitted & at_end[1]
-        dropped[np.unique(epochs.target[~covered])] = True
+        ends = [np.where(is_valid, end, 0.0)[epochs.target] for end in z_span]
+        in_range = [
+            bands.in_range(epochs.band, z_end, model=model, wave_range=wave_range) for z_end in ends
+        ]
+        covered, admitted = np.all(in_range, axis=0)
+        dropped = _has_rows(epochs.take(~covered), len(targets))
         epochs = epochs.take(covered & admitted & is_valid[epochs.target])
-    count = np.bincount(epochs.target, minlength=n)
-    status = np.select(
-        [
-            ~has_z,
-            ~has_dust,
-            ~has_data & _lost_covariance(lcs),
-            ~has_data,
-            count == 0,
-            count < N_PARAMS,
-        ],
-        [
-            "z_invalid",
-            "mwebv_invalid",
-            "covariance_invalid",
-            "no_data",
-            "no_band_in_range",
-            "underconstrained",
-        ],
-        default="ok",
-    )
+    count = np.bincount(epochs.target, minlength=len(targets))
+    reasons = {
+        "z_invalid": ~has_z,
+        "mwebv_invalid": ~has_dust,
+        "covariance_invalid": ~has_data & _lost_covariance(lcs),
+        "no_data": ~has_data,
+        "no_band_in_range": count == 0,
+        "underconstrained": count < N_PARAMS,
+    }
+    status = np.select(list(reasons.values()), list(reasons), default="ok")
     epochs = epochs.take((status == "ok")[epochs.target])
-    epochs = epochs.take(np.lexsort((epochs.mjd, epochs.target)))
     return Prepared(
-        epochs=epochs,
+        epochs=epochs.take(np.lexsort((epochs.mjd, epochs.target))),
         bands=bands,
         z=z,
         mwebv=np.nan_to_num(mwebv, nan=0.0),
@@ -146,6 +119,11 @@ def prepare(
         band_dropped=dropped & is_valid,
         points_rejected=rejected,
     )
+
+
+def _has_rows(epochs: FlatEpochs, n: int) -> NDArray[np.bool_]:
+    """Which of n targets have epochs."""
+    return np.bincount(epochs.target, minlength=n) > 0
 
 
 def _lost_covariance(lcs: LightCurves) -> NDArray[np.bool_]:
@@ -168,6 +146,28 @@ def _redshifts(
     low, high = constraints.low[:, i], constraints.high[:, i]
     z = np.where(np.isfinite(z_hel) & (z_hel >= 0), z_hel, mean)
     return z, tuple(np.clip(mean + side * reach, low, high) for side in (-1.0, 1.0))
+
+
+def _usable(lcs: LightCurves) -> tuple[FlatEpochs, list[str], NDArray[np.bool_]]:
+    """Usable epochs, names of their passbands, and which targets have others too."""
+    epochs, names = _flatten(lcs)
+    unknown = without_passband(names, lcs.passbands)
+    is_usable = np.isfinite(epochs.mjd) & np.isfinite(epochs.flux)
+    is_usable &= np.isfinite(epochs.flux_err) & (epochs.flux_err > 0)
+    is_usable &= ~is_flux_absurd(epochs.flux) & ~is_error_absurd(epochs.flux, epochs.flux_err)
+    is_usable &= ~np.isin(epochs.band, [names.index(name) for name in unknown])
+    rejected = _has_rows(epochs.take(~is_usable), len(lcs.targets))
+    if not is_usable.all():
+        _log.warning(
+            "%d epochs of %d targets have no finite, sensible time, flux or error, or no passband, "
+            "and are left out%s",
+            np.sum(~is_usable),
+            rejected.sum(),
+            f"; {', '.join(unknown.values())}" if unknown else "",
+        )
+        epochs = epochs.take(is_usable)
+    names, epochs = _only_known(names, epochs, unknown)
+    return epochs, names, rejected
 
 
 def _flatten(lcs: LightCurves) -> tuple[FlatEpochs, list[str]]:

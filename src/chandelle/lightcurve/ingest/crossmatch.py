@@ -175,7 +175,7 @@ def settle(
     several = _names_of_several(rows, targets)
     if not several:
         return rows, targets, {}
-    shown = ", ".join(f"{sn} ({' and '.join(by)})" for sn, by in list(several.items())[:_NAMED])
+    shown = ", ".join(_with_surveys(sn, by) for sn, by in list(several.items())[:_NAMED])
     shown += ", ..." if len(several) > _NAMED else ""
     if policy == "error":
         raise InputError(
@@ -192,6 +192,12 @@ def settle(
             "light curves apart; give a column survey, or duplicates='merge'"
         )
     return _split(rows, several), None if targets is None else _spread(targets, several), facts
+
+
+def _with_surveys(sn: str, by: list[str]) -> str:
+    """Name a supernova with its surveys, where they are known."""
+    known = [survey or "unknown" for survey in by] if any(by) else []
+    return f"{sn} ({' and '.join(known)})" if known else sn
 
 
 def _names_of_several(rows: Rows, targets: Targets | None) -> dict[str, list[str]]:

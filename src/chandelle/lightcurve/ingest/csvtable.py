@@ -1,13 +1,67 @@
-"""CSV tables of a release: whole or refused by name, their columns as plain arrays."""
+"""CSV tables: where they begin, and those of a release, whole or refused by name."""
 
-from collections.abc import Sequence
+import csv
+import re
+from collections.abc import Iterable, Sequence
 from io import BytesIO
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import pandas as pd
 
 from chandelle.core.errors import InputError
+
+
+def find_header(file: TextIO) -> tuple[list[str], bool]:
+    """Find the names of the columns below or in the leading comments of a CSV file.
+
+    They stand in the first line without ``#``; or, where that has numbers, in the last comment of
+    as many fields.
+
+    Parameters
+    ----------
+    file : text file
+        At its start; left at the first line without ``#``.
+
+    Returns
+    -------
+    names : list of str
+        As they are written; empty for an empty file.
+    is_comment : bool
+        Whether a comment has them, so that the data begin where the file is left.
+    """
+    comments: list[list[str]] = []
+    while True:
+        start = file.tell()
+        line = file.readline()
+        text = line.strip()
+        if line and not text:
+            continue
+        if not text.startswith("#"):
+            break
+        comments.append(_fields([text.lstrip("#")]))
+    file.seek(start)
+    first = _fields(iter(file.readline, ""))
+    file.seek(start)
+    if not text or any(_is_number(word) for word in re.split(r"[,\s]+", text)):
+        alike = [names for names in comments if not text or len(names) == len(first)]
+        if alike:
+            return alike[-1], True
+    return first, False
+
+
+def _fields(lines: Iterable[str]) -> list[str]:
+    """Fields of the first row."""
+    row = next(csv.reader(lines, skipinitialspace=True), [])
+    return [name.strip() for name in row]
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
 
 
 def parse_csv(content: bytes, *, file: str, needed: Sequence[str], **options: Any) -> pd.DataFrame:

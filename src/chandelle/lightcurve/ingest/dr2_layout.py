@@ -130,7 +130,31 @@ def raw_dr2(
         If a table is missing or malformed, or no light curve can be read.
     """
     targets = dr2_targets(folder, salt_table=salt_table)
-    names = targets["sn"].astype(str).tolist()
+    frames, lost = _light_curves(folder, targets["sn"].astype(str).tolist())
+    counts = [len(frame) for frame in frames.values()]
+    table = pd.concat(frames.values(), ignore_index=True)
+    owner = np.repeat(np.array(list(frames), dtype=str), counts)
+    reasons = _flagged(table["flag"].to_numpy(), flags)
+    good = reasons == ""
+    columns = {
+        "sn": owner[good],
+        "mjd": table["mjd"].to_numpy()[good],
+        "band": table["filter"].to_numpy(dtype=str)[good],
+        "flux": table["flux"].to_numpy()[good],
+        "flux_err": table["flux_err"].to_numpy()[good],
+        "zp": table["ZP"].to_numpy()[good],
+    }
+    return Raw(
+        rows=Rows(columns=columns, label=str(folder), facts=dict(AT_THE_OBSERVATORY)),
+        targets=targets,
+        lost=lost + lost_rows(owner, reasons),
+    )
+
+
+def _light_curves(
+    folder: Path, names: Sequence[str]
+) -> tuple[dict[str, pd.DataFrame], tuple[Lost, ...]]:
+    """Columns of each file by the name of its supernova, and those that have none to read."""
     frames: dict[str, pd.DataFrame] = {}
     failures: dict[str, str] = {}
     absent: list[str] = []
@@ -152,25 +176,7 @@ def raw_dr2(
         )
     if not frames:
         raise InputError(f"{folder}: no file lightcurves/NAME_lc.csv of {len(names)} supernovae")
-    counts = [len(frame) for frame in frames.values()]
-    table = pd.concat(frames.values(), ignore_index=True)
-    owner = np.repeat(np.array(list(frames), dtype=str), counts)
-    reasons = _flagged(table["flag"].to_numpy(), flags)
-    good = reasons == ""
-    columns = {
-        "sn": owner[good],
-        "mjd": table["mjd"].to_numpy()[good],
-        "band": table["filter"].to_numpy(dtype=str)[good],
-        "flux": table["flux"].to_numpy()[good],
-        "flux_err": table["flux_err"].to_numpy()[good],
-        "zp": table["ZP"].to_numpy()[good],
-    }
-    lost += tuple(Lost(name, "no_file", 1) for name in absent) + lost_rows(owner, reasons)
-    return Raw(
-        rows=Rows(columns=columns, label=str(folder), facts=dict(AT_THE_OBSERVATORY)),
-        targets=targets,
-        lost=lost,
-    )
+    return frames, lost + tuple(Lost(name, "no_file", 1) for name in absent)
 
 
 def _flagged(flag: np.ndarray, bits: Sequence[int]) -> np.ndarray:

@@ -23,7 +23,7 @@ from chandelle.lightcurve.ingest.coded import Coded, first_rows
 from chandelle.lightcurve.ingest.fluxes import signs
 from chandelle.lightcurve.ingest.lost import Lost
 from chandelle.lightcurve.ingest.positions import place_epochs, positions_in
-from chandelle.lightcurve.ingest.suspects import Epochs, find_suspects
+from chandelle.lightcurve.ingest.suspects import Epochs, find_suspects, repeated_flux
 from chandelle.lightcurve.ingest.systems import System, ab_offsets, read_systems
 from chandelle.lightcurve.ingest.tables import TEXT_COLUMNS, Rows, take
 from chandelle.lightcurve.ingest.validate import (
@@ -118,12 +118,9 @@ def check_epochs(
     if not placed.facts:
         columns = {name: column for name, column in columns.items() if name not in AXES}
     problems = _add_ab_offset(columns, placed.passbands, policy, label=rows.label)
+    columns |= _in_nanojansky(columns)
     reasons = reject(columns, band_known=is_known(columns["band"], known))
-    line = f"{rows.label}: {summary(reasons)}{explain_errors(columns)}"
-    unknown = columns["band"].take(reasons == REASONS.index("band_unknown"))
-    if len(unknown):
-        names = unknown.values[unknown.is_used()].tolist()
-        line += f"; {explain_bands(names, {*passbands, *list_passbands()})}"
+    line = _line(columns, reasons, known={*passbands, *list_passbands()}, label=rows.label)
     line = "; ".join([line, *problems])
     if policy.strict and np.any(reasons >= 0):
         raise InputError(line)
@@ -148,6 +145,18 @@ def check_epochs(
         },
         rejected=count_rejected(columns["sn"], reasons),
     )
+
+
+def _line(
+    columns: Mapping[str, Any], reasons: NDArray[np.int8], *, known: set[str], label: str
+) -> str:
+    """Say how many epochs are used and why others are not."""
+    line = f"{label}: {summary(reasons)}{explain_errors(columns)}"
+    unknown = columns["band"].take(reasons == REASONS.index("band_unknown"))
+    if len(unknown):
+        names = unknown.values[unknown.is_used()].tolist()
+        line += f"; {explain_bands(names, known)}"
+    return line
 
 
 def _refuse_orphans(sn: Coded, targets: Targets, *, label: str) -> None:
@@ -185,6 +194,15 @@ def _add_ab_offset(
     return problems
 
 
+def _in_nanojansky(columns: Mapping[str, Any]) -> dict[str, NDArray[np.float64]]:
+    """Zero points on AB, fluxes and errors in nJy; those that overflow are infinite or NaN."""
+    zp = columns["zp"] + columns["ab_offset"] if "ab_offset" in columns else columns["zp"]
+    with np.errstate(over="ignore", invalid="ignore"):
+        factor = nanojansky_from_zp(1.0, zp)
+        flux, error = columns["flux"] * factor, columns["flux_err"] * factor
+    return {"zp_ab": zp, "flux_njy": flux, "flux_err_njy": error}
+
+
 def _good_epochs(
     columns: Mapping[str, Any], reasons: NDArray[np.int8], targets: Targets
 ) -> tuple[pa.Table, dict[str, str]]:
@@ -200,18 +218,19 @@ def _good_epochs(
     if not ahead.all():
         rows = rows[np.lexsort((mjd, rank))]
     good = take(columns, rows)
-    zp = good["zp"] + good["ab_offset"] if "ab_offset" in good else good["zp"]
     epochs = Epochs(
         sn=good["sn"],
         band=good["band"],
         mjd=good["mjd"],
-        flux=nanojansky_from_zp(good["flux"], zp),
-        flux_err=nanojansky_from_zp(good["flux_err"], zp),
-        zp=zp,
+        flux=good["flux_njy"],
+        flux_err=good["flux_err_njy"],
+        zp=good["zp_ab"],
         exposure=good.get("exposure"),
         sign=signs(good["isdiffpos"]) if "isdiffpos" in good else None,
     )
     flags, said = find_suspects(epochs, _redshifts(sn, targets))
+    repeats = repeated_flux(good["flux"])
+    said |= {"flux_repeats": repeats} if repeats else {}
     flags |= np.where(touched[good["sn"].codes], int(Flag.POINTS_REJECTED), 0)
     out = {
         "sn": epochs.sn.to_arrow(),

@@ -76,11 +76,10 @@ def fluxes_of(
                 f"{label}: the flux is in {unit} (zero point {own:.3f}), the zp column says "
                 f"{np.nanmin(zp):.3f} .. {np.nanmax(zp):.3f}; drop the one that is wrong"
             )
-    return {
-        "flux": flux * factor,
-        "flux_err": error * factor_err,
-        "zp": np.full(len(flux), ZP_NJY),
-    }
+    # What overflows is infinite, and rejected as that.
+    with np.errstate(over="ignore"):
+        flux, error = flux * factor, error * factor_err
+    return {"flux": flux, "flux_err": error, "zp": np.full(len(flux), ZP_NJY)}
 
 
 def flux_unit(column: Any, *, name: str, label: str) -> units.UnitBase | None:
@@ -133,7 +132,8 @@ def _from_magnitudes(
         )
     mag = np.where(np.abs(mag) > _MAG_SENTINEL, np.nan, mag)
     flux = 10.0 ** (-0.4 * (mag - ZP_NJY))
-    flux_err = flux * error * LN10_OVER_2P5
+    with np.errstate(over="ignore"):
+        flux_err = flux * error * LN10_OVER_2P5
     flux = flux if sign is None else np.where(sign < 0, -flux, flux)
     return {"flux": flux, "flux_err": flux_err, "zp": np.full(len(flux), ZP_NJY)}
 

@@ -82,13 +82,13 @@ def read_table(source: Any, *, time_scale: TimeScale | None = None, name: str | 
     """
     is_path = isinstance(source, str | Path)
     label = str(source) if is_path else type(source).__name__
-    table = flat(load_file(Path(source)) if is_path else source)
+    table = flat(load_file(Path(source)) if is_path else source, label=label)
     rows = rows_of(table, label=label, time_scale=time_scale)
     is_named = "sn" in rows.columns or any(str(key).lower() in ALIASES["sn"] for key in rows.meta)
     if name is not None and not is_named:
         rows = replace(rows, meta={**rows.meta, "sn": name})
     rows.columns["sn"] = names_of(rows)
-    found = find_columns(column_names(table), TARGET_ALIASES)
+    found = find_columns(column_names(table), TARGET_ALIASES, label=label)
     return Raw(rows=rows, extra={ours: table[theirs] for ours, theirs in found.items()})
 
 

@@ -9,7 +9,10 @@ from numpy.typing import NDArray
 
 from chandelle.core.errors import InputError
 
-_MISSING = ("", "nan", "none", "null", "--")
+MISSING_WORDS = frozenset(
+    ("", "nan", "<na>", "na", "n/a", "#n/a", "nat", "none", "null", "empty", "-", "--", "...", "?")
+)
+"""Words for a number that is missing, in lower case."""
 
 
 def plain(column: Any) -> np.ndarray:
@@ -48,7 +51,7 @@ def _text(value: Any) -> str:
 
 
 def numbers(column: Any, *, name: str, label: str) -> NDArray[np.float64]:
-    """Give a column as float64; missing values and empty text are NaN.
+    """Give a column as float64; missing values and words for them (`MISSING_WORDS`) are NaN.
 
     Parameters
     ----------
@@ -71,6 +74,9 @@ def numbers(column: Any, *, name: str, label: str) -> NDArray[np.float64]:
         column = column.to_numpy() if isinstance(column, pd.Series) else np.asarray(column)
         if column.dtype.kind == "O":
             return _numbers_of_objects(column, name=name, label=label)
+    kind = cast(Any, column).dtype
+    if kind.kind == "c":
+        raise InputError(f"{label}: column {name} must be real numbers, got {kind}")
     values = plain(column)
     if values.dtype.kind in "fiub":
         return np.asarray(values, dtype=float)
@@ -78,12 +84,18 @@ def numbers(column: Any, *, name: str, label: str) -> NDArray[np.float64]:
 
 
 def _numbers_of_objects(values: np.ndarray, *, name: str, label: str) -> NDArray[np.float64]:
-    found = np.asarray(pd.to_numeric(pd.Series(values), errors="coerce"), dtype=float)
+    read = np.asarray(pd.to_numeric(pd.Series(values), errors="coerce"))
+    if read.dtype.kind == "c":
+        row = next(row for row, value in enumerate(values) if np.iscomplexobj(value))
+        raise InputError(
+            f"{label}: column {name} must be real numbers, got {values[row]!r} in row {row}"
+        )
+    found = np.asarray(read, dtype=float)
     # Few different words stand for a missing number: each is looked at once.
     unread, different = pd.factorize(values[np.isnan(found)])
     for code, value in enumerate(different):
         word = "" if _is_missing(value) else _text(value).strip().lower()
-        if word not in _MISSING:
+        if word not in MISSING_WORDS:
             row = np.flatnonzero(np.isnan(found))[np.flatnonzero(unread == code)[0]]
             raise InputError(f"{label}: column {name} must be numbers, got {value!r} in row {row}")
     return found

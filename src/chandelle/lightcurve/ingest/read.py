@@ -10,6 +10,7 @@ import pyarrow as pa
 from astropy.table import Table
 
 from chandelle.core.errors import InputError
+from chandelle.core.paths import refuse_twice
 from chandelle.lightcurve.ingest.bounded import is_archive
 from chandelle.lightcurve.ingest.crossmatch import Duplicates, settle, warn_of_pairs
 from chandelle.lightcurve.ingest.epochs import Policy, Raw, check_epochs
@@ -23,6 +24,7 @@ from chandelle.lightcurve.ingest.systems import System
 from chandelle.lightcurve.ingest.tables import TABLE_SUFFIXES, refuse_unsafe
 from chandelle.lightcurve.ingest.target_tables import targets_from, targets_of_rows
 from chandelle.lightcurve.ingest.times import TimeScale
+from chandelle.products.joined import join_lightcurves
 from chandelle.products.lightcurves import LightCurves
 from chandelle.products.passband import Passband
 from chandelle.products.passband_family import PassbandFamily
@@ -59,11 +61,12 @@ def read_lightcurves(
     Parameters
     ----------
     source : path, paths, DataFrame, Table, arrow table or LightCurves
-        A folder that `LightCurves.write` wrote; a Parquet, CSV or ECSV file; a list or a folder of
-        such files (a supernova a file); a flat DataFrame or one with the (target, observation)
-        index; an astropy Table or QTable (fluxes with units are converted); SNANA text as files,
-        folder or tar archive, SNANA FITS pairs (HEAD, PHOT); ZTF alert packets; light curves of
-        the Bright Transient Survey (folder or tar archive); the folder of the ZTF DR2.
+        A folder that `LightCurves.write` wrote, or a list of such; a Parquet, CSV or ECSV file; a
+        list or a folder of such files (a supernova a file); a flat DataFrame or one with the
+        (target, observation) index; an astropy Table or QTable (fluxes with units are converted);
+        SNANA text as files, folder or tar archive, SNANA FITS pairs (HEAD, PHOT); ZTF alert
+        packets; light curves of the Bright Transient Survey (folder or tar archive); the folder of
+        the ZTF DR2.
     targets : Targets, path, DataFrame or Table, optional
         Name, redshift, mwebv ... of each supernova. Its order is kept, a target without epochs
         stays, and epochs of others are refused. Without it the table's own columns or meta serve.
@@ -119,8 +122,14 @@ def read_lightcurves(
     >>> len(lcs), lcs.rejected.to_pylist()
     (1, [{'sn': 'a', 'reason': 'flux_nan', 'count': 1}])
     """
+    ready = {"passbands": passbands, "origin": origin}
     if isinstance(source, LightCurves) or is_product_folder(source):
-        return _ready(source, targets=targets, passbands=passbands, origin=origin)
+        return _ready(source, targets=targets, **ready)
+    folders = _product_folders(source)
+    if folders:
+        known = None if targets is None else targets_from(targets)
+        sets = [_ready(folder, targets=known, **ready) for folder in folders]
+        return join_lightcurves(sets, labels=folders, is_shared=targets is not None)
     how = {"kcor": kcor, "vpec": snana_vpec, "files": snana_files}
     raw = read_release(source, targets=targets, kcor=kcor, vpec=snana_vpec, bands=bands)
     if raw is None:
@@ -179,6 +188,21 @@ def _read_list(paths: list[Path], *, snana: Mapping[str, Any], scale: TimeScale 
 def is_product_folder(source: Any) -> bool:
     """Tell whether it is the path of a folder that `LightCurves.write` wrote."""
     return isinstance(source, str | Path) and (Path(source) / "epochs.parquet").is_file()
+
+
+def _product_folders(source: Any) -> list[str]:
+    """Folders that `LightCurves.write` wrote in a list of them; none in a list of others."""
+    paths = source if isinstance(source, Sequence) and not isinstance(source, str) else []
+    folders = [str(path) for path in paths if is_product_folder(path)]
+    if folders:
+        others = [path for path in paths if not is_product_folder(path)]
+        if others:
+            raise InputError(
+                f"{others[0]} is no folder of light curves that chandelle wrote, as {folders[0]} "
+                "is; read the kinds apart"
+            )
+        refuse_twice(folders)
+    return folders
 
 
 def _ready(

@@ -21,6 +21,9 @@ _MIN_BASELINE = 5
 _MIN_NEGATIVE = 3
 _BASELINE_FRACTION = 0.01
 """Least baseline that is flagged, as a fraction of the light curve's largest flux."""
+_MIN_SENTINELS, _SENTINEL_FRACTION = 5, 0.01
+_SENTINEL_CONTRAST = 5
+"""Least ratio of a sentinel's rows to those of any other negative flux: rounded ones repeat too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -85,6 +88,33 @@ def find_suspects(
         if words:
             said[str(flag.name).lower()] = words
     return flags, said
+
+
+def repeated_flux(flux: NDArray[np.float64]) -> str:
+    """Say which negative flux stands in many rows, to the last digit: it is no measurement.
+
+    Parameters
+    ----------
+    flux : NDArray, shape (obs,)
+        Of the good epochs, as they were given.
+
+    Returns
+    -------
+    str
+        For the log; empty for none.
+    """
+    codes, values = pd.factorize(flux[flux < 0])
+    counts = np.bincount(codes, minlength=len(values))
+    least = max(_MIN_SENTINELS, _SENTINEL_FRACTION * len(flux))
+    others = counts[counts < least].max(initial=1)
+    often = np.flatnonzero(counts >= max(least, _SENTINEL_CONTRAST * others))
+    if not len(often):
+        return ""
+    found = " and ".join(f"{values[code]:.12g} in {counts[code]} rows" for code in often)
+    return (
+        f"of {len(flux)} fluxes the same negative one stands in many, {found}: if it says that "
+        "there is no measurement, drop those rows or make it NaN"
+    )
 
 
 def _zp_outliers(epochs: Epochs) -> tuple[NDArray[np.bool_], str]:

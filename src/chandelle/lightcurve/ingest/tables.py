@@ -1,7 +1,8 @@
 """Tables of epochs, whatever they came as, brought to named numpy columns."""
 
+import csv
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from chandelle.core.errors import InputError
 from chandelle.lightcurve.ingest.coded import Coded, encode
+from chandelle.lightcurve.ingest.csvtable import find_header
 from chandelle.lightcurve.ingest.fluxes import fluxes_of
 from chandelle.lightcurve.ingest.plain import plain as plain
 from chandelle.lightcurve.ingest.positions import POSITION_ALIASES, position_columns
@@ -95,14 +97,39 @@ def refuse_unsafe(path: Path) -> None:
         )
 
 
-def find_columns(names: list[str], aliases: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
-    """Map our column names to those of a table, by the aliases."""
+def find_columns(
+    names: Sequence[str], aliases: Mapping[str, tuple[str, ...]], *, label: str
+) -> dict[str, str]:
+    """Map our column names to those of a table, by the aliases.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Columns of the table.
+    aliases : mapping
+        Under which names ours are found; case is ignored.
+    label : str
+        What the table is called in messages.
+
+    Returns
+    -------
+    dict of str
+        Those that it has.
+
+    Raises
+    ------
+    InputError
+        If one of them stands twice.
+    """
     lower = {name.lower(): name for name in reversed(names)}
     found = {}
     for ours, theirs in aliases.items():
         hit = next((lower[alias] for alias in theirs if alias in lower), None)
         if hit is not None:
             found[ours] = hit
+    twice = [name for name in found.values() if names.count(name) > 1]
+    if twice:
+        raise InputError(f"{label}: column {twice[0]} stands twice; drop or rename the wrong one")
     return found
 
 
@@ -125,7 +152,7 @@ def load_file(path: Path) -> pd.DataFrame | Table:
             return _load_csv(path)
         if suffix == ".ecsv":
             return Table.read(path, format="ascii.ecsv")
-    except (pa.ArrowInvalid, pd.errors.ParserError, ValueError, UnicodeError) as error:
+    except (pa.ArrowInvalid, pd.errors.ParserError, csv.Error, ValueError) as error:
         raise InputError(f"{path}: expected {suffix[1:]}, {error}") from error
     raise InputError(
         f"{path}: expected .parquet, .csv, .ecsv or SNANA text, got {suffix or 'no suffix'!r}"
@@ -133,11 +160,18 @@ def load_file(path: Path) -> pd.DataFrame | Table:
 
 
 def _load_csv(path: Path) -> pd.DataFrame:
-    """Read CSV with names as text: 000006 keeps its zeros."""
-    header = pd.read_csv(path, nrows=0, skipinitialspace=True)
-    aliases = {name: ALIASES[name] for name in TEXT_COLUMNS}
-    text = {str(c) for c in header.columns if any(str(c).lower() in a for a in aliases.values())}
-    return pd.read_csv(path, dtype=dict.fromkeys(text, str), skipinitialspace=True)
+    """Read CSV with names as text: 000006 keeps its zeros. A name may stand twice."""
+    text = {alias for name in TEXT_COLUMNS for alias in ALIASES[name]}
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        names, is_comment = find_header(file)
+        frame = pd.read_csv(
+            file,
+            names=list(range(len(names))) if names else None,
+            header=None if is_comment else 0,
+            dtype={i: str for i, name in enumerate(names) if name.lower() in text},
+            skipinitialspace=True,
+        )
+    return frame.set_axis(names, axis="columns")
 
 
 def column_names(table: Any) -> list[str]:
@@ -148,13 +182,19 @@ def column_names(table: Any) -> list[str]:
     return [str(name) for name in names]
 
 
-def flat(table: Any) -> Any:
-    """Turn an arrow table or a mapping into a DataFrame, and an index of names into columns."""
+def flat(table: Any, *, label: str) -> Any:
+    """Turn an arrow table or a mapping into a DataFrame, and an index of names into columns.
+
+    Raises
+    ------
+    InputError
+        If the index has levels without a name beyond (target, observation), or one of a column.
+    """
     if isinstance(table, pa.Table):
         table = cast(pa.Table, table).to_pandas()
     if isinstance(table, Mapping):
         table = pd.DataFrame(table)
-    return _flatten_index(table) if isinstance(table, pd.DataFrame) else table
+    return _flatten_index(table, label=label) if isinstance(table, pd.DataFrame) else table
 
 
 def rows_of(
@@ -187,7 +227,7 @@ def rows_of(
     InputError
         If a column is missing or its unit is unusable.
     """
-    table = flat(table)
+    table = flat(table, label=label)
     names = column_names(table)
     left_out = [name for name in names if name.lower() in _COVARIANCE]
     if left_out:
@@ -197,7 +237,7 @@ def rows_of(
             label,
             left_out[0],
         )
-    found = find_columns(names, ALIASES)
+    found = find_columns(names, ALIASES, label=label)
     has_mag = "flux" not in found and "mag" in found
     required = ("mjd", "band", *(("mag", "mag_err") if has_mag else ("flux", "flux_err")))
     missing = [name for name in required if name not in found]
@@ -217,26 +257,34 @@ def rows_of(
     )
     columns["mjd"] = times.mjd
     columns |= fluxes_of(table, found, label=label, has_mag=has_mag)
-    places, unit = position_columns(table, find_columns(names, POSITION_ALIASES), label=label)
+    found_places = find_columns(names, POSITION_ALIASES, label=label)
+    places, unit = position_columns(table, found_places, label=label)
     facts = {"time_scale": times.scale, "time_place": times.place}
     return Rows(columns=columns | places, meta=meta, label=label, facts=facts, unit=unit)
 
 
-def _flatten_index(frame: pd.DataFrame) -> pd.DataFrame:
+def _flatten_index(frame: pd.DataFrame, *, label: str) -> pd.DataFrame:
     """Make columns of a (target, observation) index; drop a plain row number."""
     if isinstance(frame.index, pd.MultiIndex):
         names = [
             str(name) if name is not None else ("target", "observation")[min(level, 1)]
             for level, name in enumerate(frame.index.names)
         ]
-        if not find_columns(names, {"sn": ALIASES["sn"]}):
+        if not any(name.lower() in ALIASES["sn"] for name in names):
             names[0] = "target"
         frame = frame.copy()
         frame.index = frame.index.set_names(names)
-        return frame.reset_index()
-    if str(frame.index.name).lower() in ALIASES["sn"]:
-        return frame.reset_index()
-    return frame
+    elif str(frame.index.name).lower() not in ALIASES["sn"]:
+        return frame
+    names = [str(name) for name in frame.index.names]
+    wrong = [name for name in names if names.count(name) > 1 or name in frame.columns]
+    if wrong:
+        raise InputError(
+            f"{label}: expected an index (target, observation) or none, found {len(names)} levels, "
+            f"of which {wrong[0]} stands twice or is a column too; name the levels, or drop them "
+            "by reset_index(drop=True)"
+        )
+    return frame.reset_index()
 
 
 def take(columns: Mapping[str, Any], rows: NDArray) -> dict[str, Any]:

@@ -98,7 +98,7 @@ def _is_clean(targets: Targets) -> bool:
 
 
 def _build(frame: pd.DataFrame, label: str, meta: Meta) -> Targets:
-    found = find_columns([str(name) for name in frame.columns], TARGET_ALIASES)
+    found = find_columns([str(name) for name in frame.columns], TARGET_ALIASES, label=label)
     missing = [name for name in ("sn", "z_hel") if name not in found]
     if missing:
         raise InputError(

@@ -10,7 +10,7 @@ from astropy.time import Time
 from numpy.typing import NDArray
 
 from chandelle.core.errors import InputError
-from chandelle.lightcurve.ingest.plain import numbers, plain
+from chandelle.lightcurve.ingest.plain import MISSING_WORDS, numbers, plain
 
 TimeScale = Literal["utc", "tai", "tt", "tdb"]
 """Scales in which MJD may be given; they differ by about a minute."""
@@ -138,9 +138,14 @@ def _is_date(column: Any) -> bool:
         return True
     if pd.api.types.is_numeric_dtype(kind):
         return False
-    known = pd.Series(plain(column)).replace("", None).dropna().astype(str)
-    first = known.iloc[:1]
+    text = pd.Series(plain(column)).astype(str)
+    first = text.loc[~_is_missing(text)].iloc[:1]
     return bool(len(first)) and bool(first.str.contains(r"^\d{4}-\d{2}|^\d{8}T").any())
+
+
+def _is_missing(text: pd.Series) -> pd.Series:
+    """Which cells are words for nothing."""
+    return text.str.strip().str.lower().isin(MISSING_WORDS)
 
 
 def _of_dates(column: Any, *, name: str, label: str) -> NDArray[np.float64]:
@@ -153,7 +158,7 @@ def _of_dates(column: Any, *, name: str, label: str) -> NDArray[np.float64]:
         raise InputError(f"{label}: column {name} has dates without a zone; {mend}")
     if not isinstance(stamps.dtype, pd.DatetimeTZDtype):
         text = pd.Series(plain(column)).astype(str).str.strip()
-        known = ~text.isin(["", "nan", "NaN", "NaT", "None", "<NA>"])
+        known = ~_is_missing(text)
         naive = np.flatnonzero(known & ~text.str.contains(_ZONE))
         if len(naive):
             raise InputError(

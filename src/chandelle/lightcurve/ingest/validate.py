@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from chandelle.lightcurve.absurd import ZP_MAX, is_error_absurd, is_flux_absurd
 from chandelle.lightcurve.ingest.coded import Coded
 from chandelle.lightcurve.ingest.positions import MISSING, OUTSIDE
 
@@ -23,6 +24,9 @@ REASONS = (
     "position_outside",
     "zpsys_unsupported",
     "zp_nan",
+    "zp_invalid",
+    "flux_absurd",
+    "err_absurd",
     "ignore_list",
     "duplicate",
 )
@@ -37,8 +41,9 @@ def reject(columns: Mapping[str, Any], *, band_known: NDArray[np.bool_]) -> NDAr
     Parameters
     ----------
     columns : mapping of Coded and arrays, shape (obs,)
-        sn, mjd, band, flux, flux_err, zp, `position_problem` (`positions.MISSING`, `OUTSIDE` or
-        zero), and where given `ab_offset` [mag] and `ignored` (Boolean).
+        sn, mjd, band, flux, flux_err, zp as they were given; `zp_ab` [mag], `flux_njy` and
+        `flux_err_njy` [nJy] as they were converted; `position_problem` (`positions.MISSING`,
+        `OUTSIDE` or zero), and where given `ab_offset` [mag] and `ignored` (Boolean).
     band_known : NDArray of bool, shape (value,)
         Whether each value of band has a passband.
 
@@ -58,6 +63,9 @@ def reject(columns: Mapping[str, Any], *, band_known: NDArray[np.bool_]) -> NDAr
         "err_not_positive": error <= 0,
         "band_unknown": ~band_known[band.codes],
         "zp_nan": ~np.isfinite(columns["zp"]),
+        "zp_invalid": np.abs(columns["zp_ab"]) > ZP_MAX,
+        "flux_absurd": is_flux_absurd(columns["flux_njy"]),
+        "err_absurd": is_error_absurd(columns["flux_njy"], columns["flux_err_njy"]),
         "position_missing": columns["position_problem"] == MISSING,
         "position_outside": columns["position_problem"] == OUTSIDE,
     }

@@ -1,12 +1,12 @@
 """Hand a set of light curves to the compiled fit, over threads, and take its answers."""
 
-import os
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 import numpy as np
 from numpy.typing import NDArray
 
+from chandelle.core.threads import usable_threads
 from chandelle.lightcurve.fitting.bands import BandSet
 from chandelle.lightcurve.fitting.compiled.arrays import (
     BandArrays,
@@ -72,14 +72,6 @@ def band_arrays(bands: BandSet, *, dust: DustLaw, r_v: float) -> BandArrays:
         n_curve=bands.curve_count,
         filter=np.array(bands.curve.filter, dtype=np.int64),
     )
-
-
-def usable_threads(threads: int | None) -> int:
-    """Number of threads: as asked, or one a core that this process may use."""
-    if threads is not None:
-        return max(threads, 1)
-    has_affinity = hasattr(os, "sched_getaffinity")
-    return len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
 
 
 def epoch_arrays(problem: FitProblem) -> EpochArrays:
