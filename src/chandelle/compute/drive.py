@@ -233,7 +233,7 @@ class Driver:
         elif outcome.reason == "lost":
             self._take_loss(attempt, outcome)
         elif outcome.reason == "memory":
-            self._enlarge(attempt, outcome)
+            self._take_shortage(attempt, outcome)
         else:
             self._give_up(attempt, outcome)
 
@@ -248,20 +248,25 @@ class Driver:
         attempt.losses += 1
         if attempt.is_alone:
             self._give_up(attempt, outcome)
-        elif attempt.losses >= self.policy.losses:
-            self._enlarge(attempt, outcome)
         else:
+            if attempt.losses >= self.policy.losses:
+                attempt.memory_gb = self._larger(attempt) or attempt.memory_gb
+                attempt.is_alone = True
             self._retry(attempt)
 
-    def _enlarge(self, attempt: _Attempt, outcome: Outcome) -> None:
+    def _take_shortage(self, attempt: _Attempt, outcome: Outcome) -> None:
         """Try a task again alone, in the next class of memory; the last was the last."""
-        had = attempt.memory_gb or attempt.task.memory_gb
-        larger = next((gb for gb in self.policy.memory_gb if gb > had), None)
+        larger = self._larger(attempt)
         if larger is None:
             self._give_up(attempt, outcome)
             return
         attempt.memory_gb, attempt.is_alone = larger, True
         self._retry(attempt)
+
+    def _larger(self, attempt: _Attempt) -> float | None:
+        """Next class of memory [GB], if there is one."""
+        had = attempt.memory_gb or attempt.task.memory_gb
+        return next((gb for gb in self.policy.memory_gb if gb > had), None)
 
     def _give_up(self, attempt: _Attempt, outcome: Outcome) -> None:
         """Write the receipt of a failure, if the worker could not, and count it."""

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from chandelle.compute.isolated import run_isolated
 from chandelle.compute.task import Task
@@ -13,6 +13,7 @@ Functions = Mapping[str, Callable]
 """Functions by the name that tasks call them by, for those that cannot be imported by it."""
 
 
+@runtime_checkable
 class Engine(Protocol):
     """A place that runs tasks."""
 

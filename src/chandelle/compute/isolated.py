@@ -41,8 +41,11 @@ def run_isolated(
     """
     limit = memory_gb or task.memory_gb
     command = [sys.executable, "-m", "chandelle.compute.isolated", str(folder), str(attempt)]
+    # The child finds the modules that this process finds.
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     started = time.perf_counter()
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+    with subprocess.Popen(command, env=environment, **pipes) as child:
         assert child.stdin is not None
         assert child.stdout is not None
         try:
