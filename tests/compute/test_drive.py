@@ -2,38 +2,13 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+from small_tasks import begun, drive, task
 
-from chandelle.compute.drive import Driver, Policy, Tally
-from chandelle.compute.engine import SerialEngine
+from chandelle.compute.drive import Policy
 from chandelle.compute.ledger import Ledger
 from chandelle.compute.task import Task
-
-FAST = Policy(backoff_s=0.01, memory_gb=(0.5, 1.0))
-
-
-def task(number: int, call: str = "square", **changes) -> Task:
-    settings = {"number": number} | changes.pop("settings", {})
-    return Task(
-        stage="squares",
-        key=f"k{number}",
-        call=f"task_bodies:{call}",
-        outputs=(f"out/{number}.txt",),
-        settings=settings,
-        **changes,
-    )
-
-
-def drive(folder: Path, tasks: list[Task], policy: Policy = FAST) -> Tally:
-    return Driver(SerialEngine(folder), folder, "squares", policy=policy).run(
-        tasks, total=len(tasks)
-    )
-
-
-def begun(folder: Path) -> int:
-    return len(list((folder / "notes").iterdir()))
 
 
 def test_a_task_is_done_once_and_has_a_receipt(tmp_path):

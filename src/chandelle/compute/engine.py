@@ -72,7 +72,7 @@ class SerialEngine:
         """Keep a task for `wait`."""
         self._waiting.append((task, attempt, memory_gb))
 
-    def wait(self, timeout: float) -> list[Outcome]:  # noqa: ARG002 - it takes what it takes
+    def wait(self, timeout: float) -> list[Outcome]:
         """Run the next task."""
         if not self._waiting:
             return []

@@ -151,9 +151,7 @@ def _outputs_of(task: Task, folder: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _failed(
-    task: Task, folder: Path, usage: Usage, error: Exception, *, attempt: int
-) -> Outcome:
+def _failed(task: Task, folder: Path, usage: Usage, error: Exception, *, attempt: int) -> Outcome:
     """Say why a task failed; where it would fail again, leave a receipt that says so."""
     reason = reason_of(error)
     last = traceback.extract_tb(error.__traceback__)[-1:]
