@@ -68,3 +68,10 @@ def _note(task: Task, folder: Path) -> None:
     notes = folder / "notes"
     notes.mkdir(exist_ok=True)
     (notes / f"{task.key}-{os.getpid()}-{time.time_ns()}").touch()
+
+
+def slow_square(task: Task, folder: Path) -> dict:
+    """Take three seconds for it."""
+    _note(task, folder)
+    time.sleep(3.0)
+    return square(task, folder)

@@ -1,4 +1,4 @@
-"""Dask clients for a laptop and for Slurm: encrypted, one thread a worker, a dashboard for you alone."""
+"""Dask clients for a laptop and for Slurm: encrypted, a thread a worker, a dashboard for you."""
 
 import logging
 import math
@@ -7,13 +7,14 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
-import dask
+import dask.config
 from distributed import Client, LocalCluster, Security
 
 from chandelle.compute.profile import Profile, load_profile
-from chandelle.compute.resources import ONE_THREAD, cores
+from chandelle.compute.resources import ONE_THREAD, cores, exports
 from chandelle.core.cache import writable_folder
 from chandelle.core.errors import InputError
 
@@ -53,8 +54,8 @@ def new_client(ncpu: int | None = None, profile: str | Profile | None = None) ->
     Returns
     -------
     dask.distributed.Client
-        Its connections are encrypted, its dashboard listens on this machine alone (`tunnel` says how
-        to see it from another). Closing the client leaves the workers; ``client.shutdown()`` ends all.
+        Its connections are encrypted, its dashboard listens on this machine alone (`tunnel` says
+        how to see it from another). ``client.shutdown()`` ends the workers too.
 
     Raises
     ------
@@ -117,14 +118,14 @@ def slurm_cluster(profile: Profile, memory_gb: float | None = None) -> Any:
     dask_jobqueue.SLURMCluster
         Without jobs; `adapt` or `scale` ask for them.
     """
-    from dask_jobqueue import SLURMCluster
+    from dask_jobqueue.slurm import SLURMCluster
 
     job_gb = memory_gb or profile.memory_gb[0]
     lifetime_s = 60.0 * (profile.walltime_min - profile.task_min) - 60.0
-    scratch = {"local_directory": profile.scratch} if profile.scratch else {}
+    scratch: dict[str, Any] = {"local_directory": profile.scratch} if profile.scratch else {}
     directives = [f"--licenses={','.join(profile.licenses)}"] if profile.licenses else []
     directives += [f"--qos={profile.qos}"] if profile.qos else []
-    exports = [f"export {name}={value}" for name, value in ONE_THREAD.items()]
+    private = _private_folder()
     with settings():
         return SLURMCluster(
             queue=profile.partition or None,
@@ -144,21 +145,34 @@ def slurm_cluster(profile: Profile, memory_gb: float | None = None) -> Any:
                 f"{max(0.05 * lifetime_s, 1.0):.0f}s",
             ],
             job_extra_directives=[*directives, *profile.directives],
-            job_script_prologue=[*exports, *profile.prologue],
+            job_script_prologue=[*exports(), *profile.prologue],
             scheduler_options={"dashboard_address": _DASHBOARD},
-            security=Security.temporary(),
+            security=_certificates(private),
             protocol="tls://",
-            shared_temp_directory=_private_folder(),
-            log_directory=_private_folder(),
+            log_directory=str(private),
             silence_logs="error",
             **scratch,
         )
 
 
-def _private_folder() -> str:
-    """A folder for certificates and logs that only its owner can read, on the user's cache."""
-    parent = writable_folder("dask")
-    return tempfile.mkdtemp(prefix="run-", dir=parent)
+def _private_folder() -> Path:
+    """A folder for certificates and logs that only its owner can read, in the user's cache."""
+    return Path(tempfile.mkdtemp(prefix="run-", dir=writable_folder("dask")))
+
+
+def _certificates(folder: Path) -> Security:
+    """Certificates of one run, in files that the jobs read."""
+    made = Security.temporary()
+    files = {}
+    for name, text in (("ca.pem", made.tls_ca_file), ("key.pem", made.tls_client_key)):
+        files[name] = folder / name
+        files[name].touch(mode=0o600)
+        files[name].write_text(str(text), encoding="ascii")
+    cert, key = str(files["ca.pem"]), str(files["key.pem"])
+    whose = ("client", "scheduler", "worker")
+    roles = {f"tls_{role}_{kind}" for role in whose for kind in ("cert", "key")}
+    own = {name: cert if name.endswith("cert") else key for name in roles}
+    return Security(require_encryption=True, tls_ca_file=cert, **own)
 
 
 def _clock(minutes: float) -> str:
@@ -180,7 +194,7 @@ def tunnel(client: Client) -> str:
     str
         The address, and the command that leads there.
     """
-    link = client.dashboard_link
+    link = client.dashboard_link or ""
     port = link.rsplit(":", 1)[-1].split("/")[0]
     host = platform.node()
     return f"{link}  (from elsewhere: ssh -N -L {port}:127.0.0.1:{port} {host})"

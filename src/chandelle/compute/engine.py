@@ -82,7 +82,7 @@ class SerialEngine:
         return [perform(task, self._folder, **how)]
 
     def workers(self) -> int:
-        """This process."""
+        """One: the process itself."""
         return 1
 
     def revive(self) -> str:

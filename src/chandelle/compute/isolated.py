@@ -43,9 +43,10 @@ def run_isolated(
     command = [sys.executable, "-m", "chandelle.compute.isolated", str(folder), str(attempt)]
     # The child finds the modules that this process finds.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     started = time.perf_counter()
-    with subprocess.Popen(command, env=environment, **pipes) as child:
+    with subprocess.Popen(  # noqa: S603 - our own module
+        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
         assert child.stdin is not None
         assert child.stdout is not None
         try:

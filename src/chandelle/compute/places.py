@@ -1,14 +1,15 @@
-"""Where tasks run, as a user says it: ``on="serial"``, ``"local:8"``, ``"slurm:cc-in2p3"``, a client."""
+"""Where tasks run, as a user says it: ``on="local:8"``, ``"slurm:cc-in2p3"``, a client."""
 
 from pathlib import Path
 
 from distributed import Client, Security
 
-from chandelle.compute.clients import local_cluster, new_client
+from chandelle.compute.clients import local_cluster, slurm_cluster
 from chandelle.compute.dask_engine import DaskEngine
 from chandelle.compute.engine import Engine, Functions, SerialEngine
-from chandelle.compute.profile import load_profile
+from chandelle.compute.profile import Profile, load_profile
 from chandelle.compute.resources import cores
+from chandelle.compute.slurm_array import SlurmArrayEngine
 from chandelle.core.errors import InputError
 
 KINDS = "serial, local[:N], slurm:PROFILE, slurm-array:PROFILE, tcp://ADDRESS, tls://ADDRESS"
@@ -48,9 +49,13 @@ def open_engine(on: Place, folder: Path, *, functions: Functions | None = None) 
         return _local_engine(_workers(on, rest), folder, functions)
     if kind in {"tcp", "tls"} and rest.startswith("//"):
         client = Client(on, security=Security(), set_as_default=False)
-        return DaskEngine(client, folder, functions=functions, close=client.close)
+        return DaskEngine(client, folder, functions=functions, close=lambda: _end(client))
     if kind == "slurm" and rest:
-        return _slurm_engine(rest, folder, functions)
+        return _slurm_engine(_slurm_profile(on, rest), folder, functions)
+    if kind == "slurm-array" and rest:
+        if functions:
+            raise InputError(f"on={on!r}: a job can only run functions of files it can import")
+        return SlurmArrayEngine(_slurm_profile(on, rest), folder)
     raise InputError(f"on={on!r}: expected one of {KINDS}")
 
 
@@ -77,14 +82,28 @@ def _local_engine(n_worker: int, folder: Path, functions: Functions | None) -> E
     return DaskEngine(client, folder, functions=functions, revive=revive, close=close)
 
 
-def _slurm_engine(name: str, folder: Path, functions: Functions | None) -> Engine:
+def _slurm_profile(on: str, name: str) -> Profile:
     profile = load_profile(name)
     if profile.kind != "slurm":
-        raise InputError(f"on='slurm:{name}': the profile is of kind {profile.kind}")
-    client = new_client(profile=profile)
+        raise InputError(f"on={on!r}: the profile is of kind {profile.kind}")
+    return profile
 
-    def revive() -> str:
-        client.cluster.adapt(minimum_jobs=profile.jobs, maximum_jobs=profile.jobs)
+
+def _slurm_engine(profile: Profile, folder: Path, functions: Functions | None) -> Engine:
+    cluster = slurm_cluster(profile)
+    client = Client(cluster, set_as_default=False)
+
+    def ask() -> str:
+        cluster.adapt(minimum_jobs=profile.jobs, maximum_jobs=profile.jobs)
         return f"{profile.jobs} jobs were asked for anew; squeue --me says why they wait"
 
-    return DaskEngine(client, folder, functions=functions, revive=revive, close=client.shutdown)
+    def close() -> None:
+        _end(client)
+        cluster.close()
+
+    ask()
+    return DaskEngine(client, folder, functions=functions, revive=ask, close=close)
+
+
+def _end(client: Client) -> None:
+    client.close()

@@ -23,8 +23,8 @@ class Profile(StageConfig):
     partition, account, licenses, qos
         As sbatch takes them; left out where empty.
     memory_gb : tuple of float
-        Classes of memory of a job, rising. Jobs have the first; a task that needs more runs alone in
-        one of the next.
+        Classes of memory of a job, rising. Jobs have the first; a task that needs more runs alone
+        in one of the next.
     overhead_gb : float
         Memory of a job that is not the task's: the worker and its nanny.
     walltime_min, task_min : float

@@ -9,8 +9,8 @@ from chandelle.core.errors import InputError
 
 Status = Literal["done", "failed"]
 Reason = Literal["", "data", "transient", "memory", "lost", "program"]
-"""Why a task failed: its data or settings; the place it ran at; too little memory; its process died;
-an error of the program."""
+"""Why a task failed: its data or settings; the place it ran at; too little memory; the death of its
+process; an error of the program."""
 SCHEMA = 1
 
 

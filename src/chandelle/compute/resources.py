@@ -1,6 +1,8 @@
 """What a worker is given: one thread, one core, its memory, its cache of compiled programs."""
 
 import os
+import shlex
+import sys
 from collections.abc import Mapping
 
 ONE_THREAD: Mapping[str, str] = {
@@ -11,6 +13,12 @@ ONE_THREAD: Mapping[str, str] = {
     "MALLOC_TRIM_THRESHOLD_": "65536",
 }
 """Environment of a worker: libraries take one thread, and freed memory goes back to the system."""
+
+
+def exports() -> list[str]:
+    """Lines of shell that give a job this environment, and the modules that this process finds."""
+    environment = {**ONE_THREAD, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    return [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
 
 
 def cores() -> list[int]:

@@ -77,13 +77,14 @@ class Task:
             If it is not a task.
         """
         try:
-            values = json.loads(text)
+            values: dict[str, Any] = json.loads(text)
             known = {part.name for part in fields(cls)}
             if not isinstance(values, dict) or set(values) != known:
                 raise ValueError(f"expected {', '.join(sorted(known))}")
         except ValueError as error:
             raise InputError(f"not a task: {text[:80]!r}, {error}") from error
-        return cls(**values | {"outputs": tuple(values["outputs"])})
+        values["outputs"] = tuple(values["outputs"])
+        return cls(**values)
 
 
 def canonical_json(value: object) -> str:

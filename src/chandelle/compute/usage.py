@@ -33,7 +33,7 @@ def host() -> str:
 
 @dataclass(slots=True)
 class Usage:
-    """What this process used between `start` and `stop`; the peak is that of the samples between."""
+    """What this process uses while the block runs; the peak is that of samples."""
 
     started: str = ""
     ended: str = ""
