@@ -75,3 +75,34 @@ def slow_square(task: Task, folder: Path) -> dict:
     _note(task, folder)
     time.sleep(3.0)
     return square(task, folder)
+
+
+def fifth_square(task: Task, folder: Path) -> dict:
+    """Take a fifth of a second for it, some of it while writing."""
+    _note(task, folder)
+    time.sleep(0.1)
+    with atomic_file(folder / task.outputs[0]) as temporary:
+        temporary.write_text(str(task.settings["number"])[:1])
+        time.sleep(0.1)
+        temporary.write_text(str(task.settings["number"] ** 2))
+    return {}
+
+
+def stopped_once(task: Task, folder: Path) -> dict:
+    """Be told to end in the middle of the first write, then do it."""
+    first = runs_of(task, folder) == 0
+    _note(task, folder)
+    with atomic_file(folder / task.outputs[0]) as temporary:
+        temporary.write_text("half of")
+        if first:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(5.0)
+        temporary.write_text(str(task.settings["number"] ** 2))
+    return {}
+
+
+def fills(task: Task, folder: Path) -> dict:
+    """Write ten kilobytes a task."""
+    with atomic_file(folder / task.outputs[0]) as temporary:
+        temporary.write_bytes(b"x" * 10_000)
+    return {}

@@ -15,6 +15,7 @@ from chandelle.compute.ledger import Ledger
 from chandelle.compute.receipt import Reason, Receipt
 from chandelle.compute.task import Task
 from chandelle.compute.usage import Usage, host, job_id
+from chandelle.core.atomic import remove_leftovers
 from chandelle.core.errors import InputError
 from chandelle.core.provenance import versions
 
@@ -69,6 +70,8 @@ def run_task(
         return Outcome(id=task.id, wall_s=0.0)
     usage = Usage()
     try:
+        for name in task.outputs:
+            remove_leftovers(folder / name)
         with usage:
             facts = (function or function_of(task.call))(task, folder)
             outputs = _outputs_of(task, folder)
