@@ -1,6 +1,7 @@
 """What every test shares: float64, strict promotion, the real data folder."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
@@ -10,6 +11,9 @@ jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
+_MAPS = Path("/proc/self/maps")
+_MOST_MAPS = 25_000
+"""Linux allows a process 65 530; each compiled program takes some, and without XLA crashes."""
 DATA = Path(os.environ.get("CHANDELLE_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
@@ -22,6 +26,14 @@ def real_data() -> Path:
             pytest.fail(message)
         pytest.skip(message)
     return DATA
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _room_for_programs() -> Iterator[None]:
+    """Drop the compiled programs of the modules before where they have become many."""
+    yield
+    if _MAPS.exists() and _MAPS.read_bytes().count(b"\n") > _MOST_MAPS:
+        jax.clear_caches()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
