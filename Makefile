@@ -8,7 +8,7 @@ DEMO ?= demo
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-real test-closure test-slow lint docs bench dr2 clean
+.PHONY: help demo test test-real test-closure test-slow test-slurm lint docs bench dr2 clean
 
 help:  ## list the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -32,6 +32,9 @@ test: $(VENV)/.installed-test  ## the tests that a change must pass (under 15 mi
 
 test-real: $(VENV)/.installed-test  ## the tests on real data; fails where the data are absent
 	CHANDELLE_REQUIRE_DATA=1 $(PYTEST) -m real
+
+test-slurm: $(VENV)/.installed-test  ## tasks on a real Slurm of this machine (root; slurmctld slurmd slurm-client munge)
+	$(PYTEST) -m slurm
 
 test-slow: $(VENV)/.installed-test  ## long comparisons with outside codes
 	$(PYTEST) -m slow

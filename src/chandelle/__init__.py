@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from chandelle import report
+    from chandelle.compute.clients import new_client
+    from chandelle.compute.maps import map
     from chandelle.cosmology.stage import fit_cosmology
     from chandelle.instrument.passbands import load_passband
     from chandelle.lightcurve.blocks import fit_salt_blocks
@@ -35,6 +37,8 @@ _HOMES = {
     "fit_salt_blocks": "chandelle.lightcurve.blocks",
     "load_passband": "chandelle.instrument.passbands",
     "load_salt": "chandelle.physics.salt",
+    "map": "chandelle.compute.maps",
+    "new_client": "chandelle.compute.clients",
     "read_lightcurves": "chandelle.lightcurve.ingest",
     "simulate_lightcurves": "chandelle.simulate.survey",
     "standardize": "chandelle.standardization.stage",
@@ -52,6 +56,8 @@ __all__ = [
     "fit_salt_blocks",
     "load_passband",
     "load_salt",
+    "map",
+    "new_client",
     "read_lightcurves",
     "report",
     "simulate_lightcurves",

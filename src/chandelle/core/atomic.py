@@ -1,6 +1,11 @@
-"""Writes that are whole or absent: temporary name in the same folder, fsync, rename."""
+"""Writes that are whole or absent: temporary name in the same folder, fsync, rename.
+
+A temporary name says which process of which machine writes, so that what a dead one left behind can
+be told from what another is at.
+"""
 
 import os
+import platform
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -23,7 +28,7 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
     """Give a temporary path; rename it to `path` when the block ends well, else remove it."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=_prefix(path), suffix=".tmp")
     os.close(descriptor)
     temporary = Path(name)
     try:
@@ -36,6 +41,35 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
         _sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _prefix(path: Path) -> str:
+    return f".{path.name}.{platform.node()}-{os.getpid()}."
+
+
+def remove_leftovers(path: str | Path) -> int:
+    """Remove what dead processes of this machine left of writes to `path`; how many there were."""
+    path, here, count = Path(path), f".{Path(path).name}.{platform.node()}-", 0
+    entries = path.parent.iterdir() if path.parent.is_dir() else ()
+    for entry in [entry for entry in entries if entry.name.startswith(here)]:
+        pid = entry.name.removeprefix(here).partition(".")[0]
+        if pid.isdigit() and not _is_alive(int(pid)):
+            if entry.is_dir():
+                shutil.rmtree(entry, ignore_errors=True)
+            else:
+                entry.unlink(missing_ok=True)
+            count += 1
+    return count
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _refuse_to_lose(path: Path, new: Path) -> None:
@@ -65,7 +99,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"))
+    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=_prefix(path), suffix=".tmp"))
     aside = temporary.with_suffix(".old")
     try:
         yield temporary

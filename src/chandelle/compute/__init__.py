@@ -1,0 +1,1 @@
+"""Where work runs: tasks, receipts, engines, clients, resources."""

@@ -1,0 +1,211 @@
+"""Dask clients for a laptop and for Slurm: encrypted, a thread a worker, a dashboard for you."""
+
+import logging
+import math
+import platform
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import dask.config
+from distributed import Client, LocalCluster, Security
+
+from chandelle.compute.profile import Profile, load_profile
+from chandelle.compute.resources import ONE_THREAD, cores, exports
+from chandelle.core.cache import writable_folder
+from chandelle.core.errors import InputError
+
+_log = logging.getLogger(__name__)
+_DASHBOARD = "127.0.0.1:0"
+_WORKER_SHARE = 0.85
+"""Of the memory of a job, what its worker may take; the rest is for its nanny and the allocator."""
+_SETTINGS: Mapping[str, Any] = {
+    "distributed.scheduler.allowed-failures": 0,
+    "distributed.scheduler.worker-saturation": 1.0,
+    "distributed.worker.multiprocessing-method": "spawn",
+    "distributed.worker.memory.target": False,
+    "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.pause": 0.9,
+    "distributed.worker.memory.terminate": 0.95,
+}
+"""A lost worker is told at once; one task at a worker, so that no other is blamed with it."""
+
+
+def settings() -> AbstractContextManager:
+    """Settings of dask while a cluster is started."""
+    threads = {f"distributed.nanny.pre-spawn-environ.{k}": v for k, v in ONE_THREAD.items()}
+    return dask.config.set({**_SETTINGS, **threads})
+
+
+def new_client(ncpu: int | None = None, profile: str | Profile | None = None) -> Client:
+    """Start workers and give a dask client to them.
+
+    Parameters
+    ----------
+    ncpu : int, optional
+        How many calls run at a time: ``new_client(10)`` gives ten slots even on two cores, for work
+        that waits. One a core if absent; with a batch system, what its profile says.
+    profile : str or Profile, optional
+        ``"cc-in2p3"``, one of your own, a path to a TOML file; this machine if absent.
+
+    Returns
+    -------
+    dask.distributed.Client
+        Its connections are encrypted, its dashboard listens on this machine alone (`tunnel` says
+        how to see it from another). ``client.shutdown()`` ends the workers too.
+
+    Raises
+    ------
+    InputError
+        If there is no such profile, or this is a script without its guard.
+    """
+    if ncpu is not None and ncpu < 1:
+        raise InputError(f"ncpu must be at least 1, got {ncpu}")
+    chosen = profile if isinstance(profile, Profile) else load_profile(profile or "laptop")
+    cluster = _slurm(chosen, ncpu) if chosen.kind == "slurm" else _local(ncpu)
+    client = Client(cluster)
+    _log.info("dashboard: %s", tunnel(client))
+    return client
+
+
+def _local(ncpu: int | None) -> LocalCluster:
+    """Workers on this machine, no more than cores; slots beyond are threads of theirs."""
+    _refuse_unguarded()
+    n_core = len(cores())
+    slots = ncpu or n_core
+    n_worker = min(slots, n_core)
+    return local_cluster(n_worker, threads=math.ceil(slots / n_worker))
+
+
+def local_cluster(n_worker: int, *, threads: int = 1) -> LocalCluster:
+    """Workers in processes of their own on this machine; one thread a worker is held to a core."""
+    with settings():
+        return LocalCluster(
+            n_workers=n_worker,
+            threads_per_worker=threads,
+            processes=True,
+            protocol="tls://",
+            security=Security.temporary(),
+            dashboard_address=_DASHBOARD,
+            silence_logs=logging.ERROR,
+            preload=["chandelle.compute.preload"],
+        )
+
+
+def _slurm(profile: Profile, ncpu: int | None) -> Any:
+    """Jobs of one worker each, replaced when they end."""
+    cluster = slurm_cluster(profile)
+    jobs = ncpu or profile.jobs
+    cluster.adapt(minimum_jobs=jobs, maximum_jobs=jobs)
+    return cluster
+
+
+def slurm_cluster(profile: Profile, memory_gb: float | None = None) -> Any:
+    """A scheduler here whose workers are jobs of Slurm; none is asked for yet.
+
+    Parameters
+    ----------
+    profile : Profile
+        What the place wants to know.
+    memory_gb : float, optional
+        Of a job; the first class of the profile if absent.
+
+    Returns
+    -------
+    dask_jobqueue.SLURMCluster
+        Without jobs; `adapt` or `scale` ask for them.
+    """
+    from dask_jobqueue.slurm import SLURMCluster
+
+    job_gb = memory_gb or profile.memory_gb[0]
+    lifetime_s = 60.0 * (profile.walltime_min - profile.task_min) - 60.0
+    scratch: dict[str, Any] = {"local_directory": profile.scratch} if profile.scratch else {}
+    directives = [f"--licenses={','.join(profile.licenses)}"] if profile.licenses else []
+    directives += [f"--qos={profile.qos}"] if profile.qos else []
+    private = _private_folder()
+    with settings():
+        return SLURMCluster(
+            queue=profile.partition or None,
+            account=profile.account or None,
+            cores=1,
+            processes=1,
+            memory=f"{max(job_gb * _WORKER_SHARE - profile.overhead_gb, 0.1):.3f}GB",
+            job_mem=f"{round(job_gb * 1000)}M",
+            walltime=_clock(profile.walltime_min),
+            interface=profile.interface or None,
+            python=sys.executable,
+            death_timeout=profile.death_timeout_s,
+            worker_extra_args=[
+                "--lifetime",
+                f"{max(lifetime_s, 30.0):.0f}s",
+                "--lifetime-stagger",
+                f"{max(0.05 * lifetime_s, 1.0):.0f}s",
+            ],
+            job_extra_directives=[*directives, *profile.directives],
+            job_script_prologue=[*exports(), *profile.prologue],
+            scheduler_options={"dashboard_address": _DASHBOARD},
+            security=_certificates(private),
+            protocol="tls://",
+            log_directory=str(private),
+            silence_logs="error",
+            **scratch,
+        )
+
+
+def _private_folder() -> Path:
+    """A folder for certificates and logs that only its owner can read, in the user's cache."""
+    return Path(tempfile.mkdtemp(prefix="run-", dir=writable_folder("dask")))
+
+
+def _certificates(folder: Path) -> Security:
+    """Certificates of one run, in files that the jobs read."""
+    made = Security.temporary()
+    files = {}
+    for name, text in (("ca.pem", made.tls_ca_file), ("key.pem", made.tls_client_key)):
+        files[name] = folder / name
+        files[name].touch(mode=0o600)
+        files[name].write_text(str(text), encoding="ascii")
+    cert, key = str(files["ca.pem"]), str(files["key.pem"])
+    whose = ("client", "scheduler", "worker")
+    roles = {f"tls_{role}_{kind}" for role in whose for kind in ("cert", "key")}
+    own = {name: cert if name.endswith("cert") else key for name in roles}
+    return Security(require_encryption=True, tls_ca_file=cert, **own)
+
+
+def _clock(minutes: float) -> str:
+    """Minutes as Slurm writes them."""
+    hours, rest = divmod(math.ceil(minutes), 60)
+    return f"{hours:02d}:{rest:02d}:00"
+
+
+def tunnel(client: Client) -> str:
+    """Say how to see the dashboard of a client from another machine.
+
+    Parameters
+    ----------
+    client : Client
+        Of `new_client`.
+
+    Returns
+    -------
+    str
+        The address, and the command that leads there.
+    """
+    link = client.dashboard_link or ""
+    port = link.rsplit(":", 1)[-1].split("/")[0]
+    host = platform.node()
+    return f"{link}  (from elsewhere: ssh -N -L {port}:127.0.0.1:{port} {host})"
+
+
+def _refuse_unguarded() -> None:
+    """Raise in a process that a worker starts, where a script asks for workers again."""
+    import multiprocessing
+
+    if multiprocessing.parent_process() is not None:
+        raise InputError(
+            "workers cannot be started while the script is read by a worker: put the calls of the "
+            'script under `if __name__ == "__main__":`'
+        )

@@ -1,0 +1,128 @@
+"""Tasks on the workers of a dask client: laptop, Slurm, or wherever the client leads.
+
+Only the text of a task goes out and an `Outcome` comes back; each future is let go at once, so
+nothing is ever computed again for a worker that is gone.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from distributed import Client, Future
+from distributed.scheduler import KilledWorker
+
+from chandelle.compute.engine import Functions, perform
+from chandelle.compute.task import Task
+from chandelle.compute.work import Outcome
+
+_WINDOW = 3
+"""Tasks out for each worker: one runs, the next are near."""
+_COUNT_S = 1.0
+
+
+def run_text(
+    text: str, folder: str, attempt: int, memory_gb: float | None, function: Callable | None
+) -> Outcome:
+    """Run a task on a worker."""
+    task = Task.from_json(text)
+    how: dict[str, Any] = {"attempt": attempt, "memory_gb": memory_gb, "function": function}
+    return perform(task, Path(folder), **how)
+
+
+class DaskEngine:
+    """Tasks by a dask client.
+
+    Parameters
+    ----------
+    client : Client
+        Where they run; it stays the caller's.
+    folder : Path
+        Folder of the run, which the workers see under the same name.
+    functions : mapping, optional
+        Functions that the workers cannot import.
+    revive : callable, optional
+        Asks the cluster for workers anew and says what it did.
+    close : callable, optional
+        Ends what was started for this engine.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        folder: Path,
+        *,
+        functions: Functions | None = None,
+        revive: Callable[[], str] | None = None,
+        close: Callable[[], None] | None = None,
+    ) -> None:
+        self._client, self._folder = client, str(folder.absolute())
+        self._functions = functions or {}
+        self._revive, self._close = revive, close
+        self._futures: dict[str, Future] = {}
+        self._finished: SimpleQueue[str] = SimpleQueue()
+        self._counted, self._count = -_COUNT_S, 0
+
+    def window(self) -> int:
+        """Three times the workers."""
+        return _WINDOW * max(self.workers(), 1)
+
+    def submit(self, task: Task, *, attempt: int, memory_gb: float | None = None) -> None:
+        """Send a task to the scheduler."""
+        future = self._client.submit(
+            run_text,
+            task.to_json(),
+            self._folder,
+            attempt,
+            memory_gb,
+            self._functions.get(task.call),
+            key=f"{task.stage}-{task.id}-{attempt}",
+            pure=False,
+            retries=0,
+        )
+        self._futures[task.id] = future
+        future.add_done_callback(lambda _: self._finished.put(task.id))
+
+    def wait(self, timeout: float) -> list[Outcome]:
+        """Outcomes that have come."""
+        if not self._futures:
+            return []
+        found = []
+        try:
+            found.append(self._collect(self._finished.get(timeout=timeout)))
+            while True:
+                found.append(self._collect(self._finished.get_nowait()))
+        except Empty:
+            return found
+
+    def _collect(self, task_id: str) -> Outcome:
+        """Take an outcome and let the future go."""
+        future = self._futures.pop(task_id)
+        try:
+            return future.result()
+        except KilledWorker as error:
+            return Outcome(id=task_id, reason="lost", error=f"its worker died: {error}"[:600])
+        except Exception as error:  # noqa: BLE001 - dask hands on whatever went wrong
+            text = f"{type(error).__name__}: {error}"[:600]
+            return Outcome(id=task_id, reason="transient", error=text)
+        finally:
+            future.release()
+
+    def workers(self) -> int:
+        """Workers that the scheduler knows; asked once a second."""
+        now = time.monotonic()
+        if now - self._counted > _COUNT_S:
+            self._count = self._client.scheduler_info(n_workers=0)["n_workers"]
+            self._counted = now
+        return self._count
+
+    def revive(self) -> str:
+        """Ask for workers anew."""
+        return self._revive() if self._revive else "the client has no cluster that could be asked"
+
+    def close(self) -> None:
+        """Cancel what is out, end what was started for this engine."""
+        self._client.cancel(list(self._futures.values()))
+        if self._close is not None:
+            self._close()

@@ -1,0 +1,308 @@
+"""The driver: hand out tasks in a sliding window, take outcomes, try again or give up.
+
+It holds what is out and what failed, never the whole plan, and nothing of a task's output.
+"""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from chandelle.compute.engine import Engine
+from chandelle.compute.ledger import Ledger
+from chandelle.compute.receipt import Reason
+from chandelle.compute.task import Task
+from chandelle.compute.usage import Usage
+from chandelle.compute.work import Outcome, receipt_of
+from chandelle.core.errors import ChandelleError
+
+_log = logging.getLogger(__name__)
+_TICK_S = 1.0
+_PAUSE_S = 0.05
+
+
+class NoWorkersError(ChandelleError):
+    """Work is left and nobody to do it."""
+
+
+class PlaceError(ChandelleError):
+    """The disk takes no more: every task would fail."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What is done about failures.
+
+    Parameters
+    ----------
+    retries : int
+        Further runs of a task that failed for its place.
+    backoff_s : float
+        Wait before the first of them; doubled each time.
+    memory_gb : tuple of float
+        Classes of memory, rising.
+    losses : int
+        A task whose process died so often runs alone in the next class of memory.
+    report_s, give_up_s : float
+        Without workers, when it is said and new ones are asked for, and when the run ends.
+    """
+
+    retries: int = 3
+    backoff_s: float = 1.0
+    memory_gb: tuple[float, ...] = (4.0, 8.0, 16.0, 32.0, 64.0)
+    losses: int = 2
+    report_s: float = 30.0
+    give_up_s: float = 900.0
+
+
+@dataclass(slots=True)
+class Tally:
+    """How far a stage is."""
+
+    total: int = 0
+    done: int = 0
+    skipped: int = 0
+    failed: dict[str, int] = field(default_factory=dict)
+    running: int = 0
+    retried: int = 0
+    lost: int = 0
+    busy_s: float = 0.0
+
+    @property
+    def n_failed(self) -> int:
+        """Dead letters."""
+        return sum(self.failed.values())
+
+    @property
+    def left(self) -> int:
+        """Tasks that have no outcome yet."""
+        return self.total - self.done - self.skipped - self.n_failed
+
+
+@dataclass(slots=True)
+class _Attempt:
+    task: Task
+    number: int = 1
+    losses: int = 0
+    memory_gb: float | None = None
+    ready: float = 0.0
+    is_alone: bool = False
+
+
+class Driver:
+    """Runs the tasks of one stage on one engine.
+
+    Parameters
+    ----------
+    engine : Engine
+        Where they run.
+    folder : Path
+        Folder of the run.
+    stage : str
+        Its name.
+    policy : Policy
+        What is done about failures.
+    report : callable, optional
+        Called with the `Tally` whenever it has changed.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        folder: Path,
+        stage: str,
+        *,
+        policy: Policy | None = None,
+        report: Callable[[Tally], None] | None = None,
+    ) -> None:
+        self.engine, self.folder, self.policy = engine, folder, policy or Policy()
+        self.ledger, self.tally = Ledger(folder, stage), Tally()
+        self._report = report or (lambda _: None)
+        self._out: dict[str, _Attempt] = {}
+        self._again: deque[_Attempt] = deque()
+        self._alone: deque[_Attempt] = deque()
+        self._place: Outcome | None = None
+        self._idle_since: float | None = None
+        self._asked = False
+
+    def run(self, tasks: Iterable[Task], *, total: int) -> Tally:
+        """Run all tasks that have no receipt.
+
+        Parameters
+        ----------
+        tasks : iterable of Task
+            The plan; read as it is worked off.
+        total : int
+            How many there are.
+
+        Returns
+        -------
+        Tally
+            What they came to.
+
+        Raises
+        ------
+        NoWorkersError, PlaceError
+            If the rest cannot be done now; the same call goes on from here.
+        """
+        self.tally.total = total
+        fresh = self._unfinished(tasks)
+        while True:
+            self._fill(fresh)
+            if not self._out and not self._again and not self._alone:
+                break
+            if not self._out and self._place is not None:
+                break
+            if not self._out:
+                time.sleep(_PAUSE_S)
+            for outcome in self.engine.wait(_TICK_S):
+                self._take(outcome)
+            self._watch()
+            self._report(self.tally)
+        self._report(self.tally)
+        if self._place is not None:
+            raise PlaceError(
+                f"{self.folder}: {self._place.error}; {self.tally.left} of {total} tasks are left: "
+                "make room (or the folder writable) and give the same command again"
+            )
+        self.ledger.compact()
+        return self.tally
+
+    def _unfinished(self, tasks: Iterable[Task]) -> Iterator[Task]:
+        """Tasks without a receipt; the others are counted."""
+        outcomes = self.ledger.outcomes()
+        for task in tasks:
+            former = outcomes.get(task.id)
+            if former is None:
+                yield task
+            elif former == "done":
+                self.tally.skipped += 1
+            else:
+                self._count_failed(former)
+
+    def _fill(self, fresh: Iterator[Task]) -> None:
+        """Hand out tasks until the window is full."""
+        if self._place is not None:
+            return
+        if any(attempt.is_alone for attempt in self._out.values()):
+            return
+        window = self.engine.window()
+        while len(self._out) < window:
+            attempt = self._next(fresh)
+            if attempt is None:
+                return
+            self._out[attempt.task.id] = attempt
+            self.tally.running = len(self._out)
+            self.engine.submit(attempt.task, attempt=attempt.number, memory_gb=attempt.memory_gb)
+            if attempt.is_alone:
+                return
+
+    def _next(self, fresh: Iterator[Task]) -> _Attempt | None:
+        now = time.monotonic()
+        for _ in range(len(self._again)):
+            attempt = self._again.popleft()
+            if attempt.ready <= now:
+                return attempt
+            self._again.append(attempt)
+        task = next(fresh, None)
+        if task is not None:
+            return _Attempt(task)
+        if self._alone and not self._out and not self._again:
+            return self._alone.popleft()
+        return None
+
+    def _take(self, outcome: Outcome) -> None:
+        """Count an outcome, or try its task again."""
+        attempt = self._out.pop(outcome.id, None)
+        self.tally.running = len(self._out)
+        if attempt is None:
+            return
+        self.tally.busy_s += outcome.wall_s
+        if outcome.is_done:
+            self.tally.done += 1
+            return
+        _log.info("%s: %s, %s", attempt.task.key, outcome.reason, outcome.error)
+        if outcome.is_place:
+            self._place = outcome
+        elif outcome.reason == "transient" and attempt.number <= self.policy.retries:
+            wait = self.policy.backoff_s * 2 ** (attempt.number - 1)
+            attempt.ready = time.monotonic() + wait
+            self._retry(attempt)
+        elif outcome.reason == "lost":
+            self._take_loss(attempt, outcome)
+        elif outcome.reason == "memory":
+            self._take_shortage(attempt, outcome)
+        else:
+            self._give_up(attempt, outcome)
+
+    def _retry(self, attempt: _Attempt) -> None:
+        attempt.number += 1
+        self.tally.retried += 1
+        (self._alone if attempt.is_alone else self._again).append(attempt)
+
+    def _take_loss(self, attempt: _Attempt, outcome: Outcome) -> None:
+        """Try a task again whose process died; alone if it did so before; then no more."""
+        self.tally.lost += 1
+        attempt.losses += 1
+        if attempt.is_alone:
+            self._give_up(attempt, outcome)
+        else:
+            if attempt.losses >= self.policy.losses:
+                attempt.memory_gb = self._larger(attempt) or attempt.memory_gb
+                attempt.is_alone = True
+            self._retry(attempt)
+
+    def _take_shortage(self, attempt: _Attempt, outcome: Outcome) -> None:
+        """Try a task again alone, in the next class of memory; the last was the last."""
+        larger = self._larger(attempt)
+        if larger is None:
+            self._give_up(attempt, outcome)
+            return
+        attempt.memory_gb, attempt.is_alone = larger, True
+        self._retry(attempt)
+
+    def _larger(self, attempt: _Attempt) -> float | None:
+        """Next class of memory [GB], if there is one."""
+        had = attempt.memory_gb or attempt.task.memory_gb
+        return next((gb for gb in self.policy.memory_gb if gb > had), None)
+
+    def _give_up(self, attempt: _Attempt, outcome: Outcome) -> None:
+        """Write the receipt of a failure, if the worker could not, and count it."""
+        self._count_failed(outcome.reason)
+        if outcome.reason in {"data", "program"}:
+            return
+        reason: Reason = outcome.reason
+        self.ledger.write(
+            receipt_of(
+                attempt.task, Usage(), attempt=attempt.number, reason=reason, error=outcome.error
+            )
+        )
+
+    def _count_failed(self, reason: str) -> None:
+        self.tally.failed[reason] = self.tally.failed.get(reason, 0) + 1
+
+    def _watch(self) -> None:
+        """Say so, ask for more, and at last stop, where work is out and nobody there to do it."""
+        if not self._out or self.engine.workers() > 0:
+            self._idle_since, self._asked = None, False
+            return
+        now = time.monotonic()
+        self._idle_since = self._idle_since or now
+        idle = now - self._idle_since
+        if idle > self.policy.give_up_s:
+            raise NoWorkersError(
+                f"{self.ledger.stage}: no worker for {idle:.0f} s, {self.tally.left} tasks are "
+                "left; see the queue and its limits, then give the same command again"
+            )
+        if idle > self.policy.report_s and not self._asked:
+            self._asked = True
+            said = self.engine.revive()
+            _log.warning(
+                "%s: %d tasks are out and no worker is there for %.0f s; %s",
+                self.ledger.stage,
+                len(self._out),
+                idle,
+                said,
+            )

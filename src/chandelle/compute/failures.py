@@ -1,0 +1,52 @@
+"""Why a task failed, and what is to be done about it."""
+
+import errno
+
+from chandelle.compute.receipt import Reason
+from chandelle.core.errors import ChandelleError
+
+_PLACE = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EIO,
+    errno.ESTALE,
+    errno.EBUSY,
+    errno.EAGAIN,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ETIMEDOUT,
+    errno.EHOSTUNREACH,
+    errno.ENETUNREACH,
+}
+"""Errors of the operating system that tell of the place, not of the data."""
+
+
+class MissingOutputError(ChandelleError):
+    """A task ended well without an output it had promised."""
+
+
+def reason_of(error: BaseException) -> Reason:
+    """Classify what a task raised.
+
+    ``data`` and ``program`` would come again: a dead letter at once. ``transient`` is the place
+    (disk, network): tried again. ``memory`` is tried again with more of it.
+    """
+    if isinstance(error, MemoryError):
+        return "memory"
+    if isinstance(error, MissingOutputError):
+        return "program"
+    if isinstance(error, ConnectionError | TimeoutError):
+        return "transient"
+    if isinstance(error, OSError):
+        return "transient" if error.errno in _PLACE else "data"
+    if isinstance(error, ChandelleError | ValueError | LookupError | ArithmeticError):
+        return "data"
+    return "program"
+
+
+def stops_the_run(error: BaseException) -> bool:
+    """Whether every other task would meet the same: a full or read-only disk."""
+    return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EROFS}

@@ -1,0 +1,135 @@
+"""All receipts of a folder: which tasks are done, which are dead letters, what each came to.
+
+``receipts/<stage>/<first two letters>/<id>.json``, one a task, written by whoever ran it; many are
+gathered into ``manifest-<hash>.parquet`` beside them (`manifest`). No server, no lock: a receipt is
+whole or absent, two of one task say the same, and a reader takes what it finds.
+"""
+
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from chandelle.compute import manifest
+from chandelle.compute.receipt import Receipt
+from chandelle.core.atomic import atomic_file
+from chandelle.core.errors import InputError
+
+_log = logging.getLogger(__name__)
+COMPACT_BEYOND = 100_000
+"""Receipts of a stage that lie about as files before they are gathered."""
+
+
+class Ledger:
+    """The receipts of one stage in one folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run.
+    stage : str
+        Its name.
+    """
+
+    def __init__(self, folder: Path, stage: str) -> None:
+        self.folder = folder / "receipts" / stage
+        self.stage = stage
+
+    def path_of(self, task_id: str) -> Path:
+        """Where the receipt of a task stands."""
+        return self.folder / task_id[:2] / f"{task_id}.json"
+
+    def write(self, receipt: Receipt) -> None:
+        """Write a receipt; a failure never takes the place of a success."""
+        path = self.path_of(receipt.id)
+        if not receipt.is_done:
+            former = self._read(path)
+            if former is not None and former.is_done:
+                return
+        with atomic_file(path) as temporary:
+            temporary.write_text(receipt.to_json(), encoding="utf-8")
+
+    def read(self, task_id: str) -> Receipt | None:
+        """Receipt of one task; None where there is none, or not a whole one."""
+        found = self._read(self.path_of(task_id))
+        if found is not None:
+            return found
+        for file in manifest.files_of(self.folder):
+            found = manifest.find_receipt(file, task_id)
+            if found is not None:
+                return found
+        return None
+
+    def receipts(self) -> Iterator[Receipt]:
+        """Every whole receipt, one a task: where two stand, the one that is a file."""
+        seen: set[str] = set()
+        for path in self._paths():
+            receipt = self._read(path)
+            if receipt is not None:
+                seen.add(receipt.id)
+                yield receipt
+        for file in manifest.files_of(self.folder):
+            for receipt in manifest.read_manifest(file):
+                if receipt.id not in seen:
+                    seen.add(receipt.id)
+                    yield receipt
+
+    def outcomes(self) -> dict[str, str]:
+        """Id of every task that has a receipt, and ``"done"`` or why it failed."""
+        found = {}
+        for file in manifest.files_of(self.folder):
+            found |= manifest.outcomes_in(file)
+        for path in self._paths():
+            receipt = self._read(path)
+            if receipt is not None:
+                found[receipt.id] = "done" if receipt.is_done else receipt.reason
+        return found
+
+    def forget(self, task_id: str) -> None:
+        """Remove the receipt of a task that is to run again."""
+        self.path_of(task_id).unlink(missing_ok=True)
+        for file in manifest.files_of(self.folder):
+            manifest.remove_receipt(file, task_id)
+
+    def compact(self, *, beyond: int = COMPACT_BEYOND) -> int:
+        """Gather the receipts of finished tasks into a manifest where more than `beyond` lie about.
+
+        Returns
+        -------
+        int
+            How many were gathered.
+        """
+        paths = list(self._paths())
+        if len(paths) <= beyond:
+            return 0
+        done = [(path, found) for path in paths if (found := self._read(path)) and found.is_done]
+        manifest.write_manifest(self.folder, [receipt for _, receipt in done])
+        for path, _ in done:
+            path.unlink(missing_ok=True)
+        return len(done)
+
+    def _paths(self) -> Iterator[Path]:
+        if not self.folder.is_dir():
+            return
+        with os.scandir(self.folder) as shards:
+            names = sorted(entry.name for entry in shards if len(entry.name) == 2)
+        for name in names:
+            with os.scandir(self.folder / name) as entries:
+                yield from sorted(
+                    Path(entry.path)
+                    for entry in entries
+                    if entry.name.endswith(".json") and not entry.name.startswith(".")
+                )
+
+    def _read(self, path: Path) -> Receipt | None:
+        try:
+            receipt = Receipt.from_json(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (InputError, UnicodeDecodeError) as error:
+            _log.warning("%s: %s; its task counts as not done", path, error)
+            return None
+        if receipt.id != path.stem:
+            _log.warning("%s: is the receipt of %s; it does not count", path, receipt.id)
+            return None
+        return receipt

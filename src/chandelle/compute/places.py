@@ -1,0 +1,109 @@
+"""Where tasks run, as a user says it: ``on="local:8"``, ``"slurm:cc-in2p3"``, a client."""
+
+from pathlib import Path
+
+from distributed import Client, Security
+
+from chandelle.compute.clients import local_cluster, slurm_cluster
+from chandelle.compute.dask_engine import DaskEngine
+from chandelle.compute.engine import Engine, Functions, SerialEngine
+from chandelle.compute.profile import Profile, load_profile
+from chandelle.compute.resources import cores
+from chandelle.compute.slurm_array import SlurmArrayEngine
+from chandelle.core.errors import InputError
+
+KINDS = "serial, local[:N], slurm:PROFILE, slurm-array:PROFILE, tcp://ADDRESS, tls://ADDRESS"
+Place = str | Client
+
+
+def open_engine(on: Place, folder: Path, *, functions: Functions | None = None) -> Engine:
+    """Open the engine that a user names.
+
+    Parameters
+    ----------
+    on : str or dask Client
+        ``"serial"``; ``"local"`` or ``"local:N"``, N workers on this machine; ``"slurm:PROFILE"``,
+        workers that are jobs; ``"slurm-array:PROFILE"``, arrays of jobs without dask;
+        ``"tcp://ADDRESS"``, a scheduler that runs; or a client of your own.
+    folder : Path
+        Folder of the run.
+    functions : mapping, optional
+        Functions that workers cannot import.
+
+    Returns
+    -------
+    Engine
+        To be closed.
+
+    Raises
+    ------
+    InputError
+        If there is no such place.
+    """
+    if not isinstance(on, str):
+        return DaskEngine(on, folder, functions=functions)
+    kind, _, rest = on.partition(":")
+    if on == "serial":
+        return SerialEngine(folder, functions)
+    if kind == "local":
+        return _local_engine(_workers(on, rest), folder, functions)
+    if kind in {"tcp", "tls"} and rest.startswith("//"):
+        client = Client(on, security=Security(), set_as_default=False)
+        return DaskEngine(client, folder, functions=functions, close=lambda: _end(client))
+    if kind == "slurm" and rest:
+        return _slurm_engine(_slurm_profile(on, rest), folder, functions)
+    if kind == "slurm-array" and rest:
+        if functions:
+            raise InputError(f"on={on!r}: a job can only run functions of files it can import")
+        return SlurmArrayEngine(_slurm_profile(on, rest), folder)
+    raise InputError(f"on={on!r}: expected one of {KINDS}")
+
+
+def _workers(on: str, rest: str) -> int:
+    if not rest:
+        return len(cores())
+    if not rest.isdigit() or int(rest) < 1:
+        raise InputError(f"on={on!r}: expected local or local:N, N workers")
+    return int(rest)
+
+
+def _local_engine(n_worker: int, folder: Path, functions: Functions | None) -> Engine:
+    cluster = local_cluster(n_worker)
+    client = Client(cluster, set_as_default=False)
+
+    def revive() -> str:
+        cluster.scale(n_worker)
+        return f"{n_worker} workers were asked for anew"
+
+    def close() -> None:
+        client.close()
+        cluster.close()
+
+    return DaskEngine(client, folder, functions=functions, revive=revive, close=close)
+
+
+def _slurm_profile(on: str, name: str) -> Profile:
+    profile = load_profile(name)
+    if profile.kind != "slurm":
+        raise InputError(f"on={on!r}: the profile is of kind {profile.kind}")
+    return profile
+
+
+def _slurm_engine(profile: Profile, folder: Path, functions: Functions | None) -> Engine:
+    cluster = slurm_cluster(profile)
+    client = Client(cluster, set_as_default=False)
+
+    def ask() -> str:
+        cluster.adapt(minimum_jobs=profile.jobs, maximum_jobs=profile.jobs)
+        return f"{profile.jobs} jobs were asked for anew; squeue --me says why they wait"
+
+    def close() -> None:
+        _end(client)
+        cluster.close()
+
+    ask()
+    return DaskEngine(client, folder, functions=functions, revive=ask, close=close)
+
+
+def _end(client: Client) -> None:
+    client.close()

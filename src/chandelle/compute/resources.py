@@ -1,0 +1,35 @@
+"""What a worker is given: one thread, one core, its memory, its cache of compiled programs."""
+
+import os
+import shlex
+import sys
+from collections.abc import Mapping
+
+ONE_THREAD: Mapping[str, str] = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "NUMBA_NUM_THREADS": "1",
+    "MALLOC_TRIM_THRESHOLD_": "65536",
+}
+"""Environment of a worker: libraries take one thread, and freed memory goes back to the system."""
+
+
+def exports() -> list[str]:
+    """Lines of shell that give a job this environment, and the modules that this process finds."""
+    environment = {**ONE_THREAD, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    return [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
+
+
+def cores() -> list[int]:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
+def pin_to_core(number: int) -> None:
+    """Hold this process, and what it starts, to one core; JAX takes a thread a core it may use."""
+    if hasattr(os, "sched_setaffinity"):
+        own = cores()
+        os.sched_setaffinity(0, {own[number % len(own)]})

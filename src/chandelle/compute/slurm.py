@@ -1,0 +1,84 @@
+"""The commands of Slurm that tasks need: submit an array, see what is left of it, take it back."""
+
+import re
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Sequence
+
+from chandelle.compute.profile import Profile
+from chandelle.compute.resources import exports
+from chandelle.core.errors import ChandelleError, InputError
+
+_TIMEOUT_S = 60.0
+
+
+class SlurmError(ChandelleError):
+    """A command of Slurm failed."""
+
+
+def sbatch_options(profile: Profile, *, name: str, memory_gb: float, log: str) -> list[str]:
+    """Options of sbatch for jobs of one core."""
+    options = [
+        f"--job-name={name}",
+        "--ntasks=1",
+        "--cpus-per-task=1",
+        f"--mem={round(1000 * (memory_gb + profile.overhead_gb))}M",
+        f"--time={round(profile.walltime_min)}",
+        f"--output={log}",
+        "--no-requeue",
+    ]
+    for option, value in (
+        ("partition", profile.partition),
+        ("account", profile.account),
+        ("licenses", ",".join(profile.licenses)),
+        ("qos", profile.qos),
+    ):
+        options += [f"--{option}={value}"] if value else []
+    return [*options, *profile.directives]
+
+
+def job_script(profile: Profile, command: str) -> str:
+    """Shell script of a job: one thread, the site's prologue, the command."""
+    scratch = [f"export TMPDIR={profile.scratch}"] if profile.scratch else []
+    return "\n".join(["#!/bin/sh", *exports(), *scratch, *profile.prologue, f"exec {command}", ""])
+
+
+def submit(script: str, options: Sequence[str]) -> str:
+    """Submit a script; the number of the job."""
+    said = _run(["sbatch", "--parsable", *options], text=script)
+    return said.strip().split(";")[0]
+
+
+def elements_left(job: str) -> Counter[tuple[int, str]]:
+    """Elements of an array that have not ended, with their states."""
+    try:
+        said = _run(["squeue", "--noheader", "--array", f"--jobs={job}", "--format=%K %T"])
+    except SlurmError as error:
+        if "Invalid job id" in str(error):
+            return Counter()
+        raise
+    rows = (line.split() for line in said.splitlines() if line.strip())
+    return Counter((int(row[0]), row[1]) for row in rows if re.fullmatch(r"\d+", row[0]))
+
+
+def cancel(job: str) -> None:
+    """Take a job back."""
+    _run(["scancel", job])
+
+
+def _run(command: list[str], *, text: str | None = None) -> str:
+    found = shutil.which(command[0])
+    if found is None:
+        raise InputError(f"{command[0]}: not found; is this a machine of a Slurm cluster?")
+    done = subprocess.run(  # noqa: S603 - a command of Slurm with our options
+        [found, *command[1:]],
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=_TIMEOUT_S,
+        check=False,
+    )
+    if done.returncode:
+        raise SlurmError(f"{command[0]}: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout

@@ -1,0 +1,110 @@
+"""Tasks on the workers of dask: the same answers, workers that die, clients of one's own."""
+
+import os
+import time
+
+import pytest
+from distributed import Client
+from small_tasks import begun, drive, task
+
+from chandelle.compute.clients import new_client, tunnel
+from chandelle.compute.places import open_engine
+from chandelle.core.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def client():
+    made = new_client(2)
+    yield made
+    made.shutdown()
+
+
+def test_any_place_gives_the_same(client, tmp_path):
+    class Dask4in2p3:
+        """As the site's class: its method gives a client."""
+
+        def new_client(self, dask_worker_jobs: int) -> Client:
+            assert dask_worker_jobs == 2
+            return client
+
+    answers = {}
+    for name, on in (
+        ("serial", "serial"),
+        ("local", "local:2"),
+        ("client", client),
+        ("site", Dask4in2p3().new_client(dask_worker_jobs=2)),
+    ):
+        folder = tmp_path / name
+        engine = open_engine(on, folder)
+        try:
+            assert drive(folder, [task(k) for k in range(12)], engine=engine).done == 12
+        finally:
+            engine.close()
+        answers[name] = {p.name: p.read_bytes() for p in (folder / "out").iterdir()}
+        assert begun(folder) == 12
+    assert len(answers["serial"]) == 12
+    assert all(found == answers["serial"] for found in answers.values())
+
+
+def test_slots_beyond_the_cores_are_threads():
+    # The first cell of the talk: ten calls that wait a second, on two cores.
+    client = new_client(10)
+    try:
+        assert sum(client.nthreads().values()) >= 10
+        began = time.perf_counter()
+        futures = client.map(_slow, range(10))
+        assert client.gather(futures) == [2 * x for x in range(10)]
+        assert time.perf_counter() - began < 5.0
+    finally:
+        client.shutdown()
+
+
+def _slow(x: int) -> int:
+    time.sleep(1.0)
+    return 2 * x
+
+
+def test_connections_are_encrypted_and_the_dashboard_is_for_this_machine(client):
+    assert client.scheduler.address.startswith("tls://")
+    assert client.security.require_encryption
+    assert client.dashboard_link.startswith("http://127.0.0.1:")
+    assert "ssh -N -L" in tunnel(client)
+
+
+def test_a_worker_has_one_thread_and_one_core(client):
+    pinned = client.run(lambda: sorted(os.sched_getaffinity(0)))
+    assert all(len(own) == 1 for own in pinned.values())
+    assert set(client.run(lambda: os.environ["OMP_NUM_THREADS"]).values()) == {"1"}
+    assert set(client.nthreads().values()) == {1}
+
+
+def test_a_worker_that_is_killed_costs_a_run_and_no_task(client, tmp_path):
+    engine = open_engine(client, tmp_path)
+    tasks = [task(k) for k in range(6)] + [task(9, "dies_once")]
+    tally = drive(tmp_path, tasks, engine=engine)
+    assert (tally.done, tally.lost, tally.failed) == (7, 1, {})
+
+
+def test_a_task_that_always_kills_its_worker_is_given_up_and_the_rest_done(client, tmp_path):
+    engine = open_engine(client, tmp_path)
+    tasks = [task(9, "poison"), *(task(k) for k in range(8))]
+    tally = drive(tmp_path, tasks, engine=engine)
+    assert (tally.done, tally.failed) == (8, {"lost": 1})
+    # Three deaths of one task; one that was done may be lost with a worker before it was told.
+    assert tally.lost >= 3
+    assert len(list((tmp_path / "notes").glob("k9-*"))) == 3
+
+
+@pytest.mark.parametrize(
+    ("on", "says"),
+    [
+        ("moon", "expected one of serial, local"),
+        ("local:none", "local:N"),
+        ("local:0", "local:N"),
+        ("slurm:laptop", "of kind local"),
+        ("slurm:nowhere", "expected one of cc-in2p3, gpu, laptop"),
+    ],
+)
+def test_places_that_are_none_are_named(tmp_path, on, says):
+    with pytest.raises(InputError, match=says):
+        open_engine(on, tmp_path)
