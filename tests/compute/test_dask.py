@@ -46,6 +46,16 @@ def test_any_place_gives_the_same(client, tmp_path):
     assert all(found == answers["serial"] for found in answers.values())
 
 
+def test_one_client_serves_two_folders_at_once(client, tmp_path):
+    same = task(3)
+    engines = [open_engine(client, tmp_path / name) for name in "ab"]
+    for engine in engines:
+        engine.submit(same, attempt=1)
+    for engine, name in zip(engines, "ab", strict=True):
+        assert [outcome.is_done for outcome in engine.wait(20.0)] == [True]
+        assert (tmp_path / name / "out" / "3.txt").read_text() == "9"
+
+
 def test_slots_beyond_the_cores_are_threads():
     # The first cell of the talk: ten calls that wait a second, on two cores.
     client = new_client(10)

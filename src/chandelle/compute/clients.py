@@ -14,9 +14,10 @@ import dask.config
 from distributed import Client, LocalCluster, Security
 
 from chandelle.compute.profile import Profile, load_profile
-from chandelle.compute.resources import ONE_THREAD, cores, exports
+from chandelle.compute.resources import ONE_THREAD, exports
 from chandelle.core.cache import writable_folder
 from chandelle.core.errors import InputError
+from chandelle.core.threads import cores
 
 _log = logging.getLogger(__name__)
 _DASHBOARD = "127.0.0.1:0"

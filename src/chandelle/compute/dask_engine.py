@@ -5,6 +5,7 @@ nothing is ever computed again for a worker that is gone.
 """
 
 import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -42,6 +43,8 @@ class DaskEngine:
         Folder of the run, which the workers see under the same name.
     functions : mapping, optional
         Functions that the workers cannot import.
+    queued : callable, optional
+        How many workers were asked for and wait in a queue.
     revive : callable, optional
         Asks the cluster for workers anew and says what it did.
     close : callable, optional
@@ -54,12 +57,15 @@ class DaskEngine:
         folder: Path,
         *,
         functions: Functions | None = None,
+        queued: Callable[[], int] | None = None,
         revive: Callable[[], str] | None = None,
         close: Callable[[], None] | None = None,
     ) -> None:
         self._client, self._folder = client, str(folder.absolute())
         self._functions = functions or {}
-        self._revive, self._close = revive, close
+        self._queued, self._revive, self._close = queued, revive, close
+        # A scheduler that serves several folders must not take one's task for another's.
+        self._run = uuid.uuid4().hex
         self._futures: dict[str, Future] = {}
         self._finished: SimpleQueue[str] = SimpleQueue()
         self._counted, self._count = -_COUNT_S, 0
@@ -77,7 +83,7 @@ class DaskEngine:
             attempt,
             memory_gb,
             self._functions.get(task.call),
-            key=f"{task.stage}-{task.id}-{attempt}",
+            key=f"{task.stage}-{task.id}-{attempt}-{self._run}",
             pure=False,
             retries=0,
         )
@@ -116,6 +122,10 @@ class DaskEngine:
             self._count = self._client.scheduler_info(n_workers=0)["n_workers"]
             self._counted = now
         return self._count
+
+    def queued(self) -> int:
+        """Workers that wait in a queue."""
+        return self._queued() if self._queued else 0
 
     def revive(self) -> str:
         """Ask for workers anew."""

@@ -46,7 +46,8 @@ class Policy:
     losses : int
         A task whose process died so often runs alone in the next class of memory.
     report_s, give_up_s : float
-        Without workers, when it is said and new ones are asked for, and when the run ends.
+        Without workers, when it is said and new ones are asked for, and when the run ends: never
+        while some wait in the queue of a batch system.
     """
 
     retries: int = 3
@@ -291,7 +292,7 @@ class Driver:
         now = time.monotonic()
         self._idle_since = self._idle_since or now
         idle = now - self._idle_since
-        if idle > self.policy.give_up_s:
+        if idle > self.policy.give_up_s and not self.engine.queued():
             raise NoWorkersError(
                 f"{self.ledger.stage}: no worker for {idle:.0f} s, {self.tally.left} tasks are "
                 "left; see the queue and its limits, then give the same command again"

@@ -33,6 +33,10 @@ class Engine(Protocol):
         """How many workers there are now."""
         ...
 
+    def queued(self) -> int:
+        """How many were asked for and wait in the queue of a batch system."""
+        ...
+
     def revive(self) -> str:
         """Ask for workers anew; says what was done."""
         ...
@@ -84,6 +88,10 @@ class SerialEngine:
     def workers(self) -> int:
         """One: the process itself."""
         return 1
+
+    def queued(self) -> int:
+        """None waits."""
+        return 0
 
     def revive(self) -> str:
         """Nothing can be gone."""

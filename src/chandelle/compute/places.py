@@ -8,9 +8,9 @@ from chandelle.compute.clients import local_cluster, slurm_cluster
 from chandelle.compute.dask_engine import DaskEngine
 from chandelle.compute.engine import Engine, Functions, SerialEngine
 from chandelle.compute.profile import Profile, load_profile
-from chandelle.compute.resources import cores
 from chandelle.compute.slurm_array import SlurmArrayEngine
 from chandelle.core.errors import InputError
+from chandelle.core.threads import cores
 
 KINDS = "serial, local[:N], slurm:PROFILE, slurm-array:PROFILE, tcp://ADDRESS, tls://ADDRESS"
 Place = str | Client
@@ -101,8 +101,12 @@ def _slurm_engine(profile: Profile, folder: Path, functions: Functions | None) -
         _end(client)
         cluster.close()
 
+    def queued() -> int:
+        return len(cluster.plan) - len(cluster.observed)
+
     ask()
-    return DaskEngine(client, folder, functions=functions, revive=ask, close=close)
+    how = {"queued": queued, "revive": ask, "close": close}
+    return DaskEngine(client, folder, functions=functions, **how)
 
 
 def _end(client: Client) -> None:

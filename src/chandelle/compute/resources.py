@@ -5,6 +5,8 @@ import shlex
 import sys
 from collections.abc import Mapping
 
+from chandelle.core.threads import cores
+
 ONE_THREAD: Mapping[str, str] = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -19,13 +21,6 @@ def exports() -> list[str]:
     """Lines of shell that give a job this environment, and the modules that this process finds."""
     environment = {**ONE_THREAD, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     return [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
-
-
-def cores() -> list[int]:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))
 
 
 def pin_to_core(number: int) -> None:

@@ -96,6 +96,10 @@ class SlurmArrayEngine:
         """Elements that run."""
         return self._running
 
+    def queued(self) -> int:
+        """Elements that wait in the queue."""
+        return self._queued
+
     def revive(self) -> str:
         """Nothing can be asked for twice: what waits, waits in the queue."""
         jobs = ",".join(array.job for array in self._arrays)

@@ -2,8 +2,6 @@
 
 import os
 import platform
-import resource
-import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -67,9 +65,3 @@ class Usage:
             self.peak_gb = max(self.peak_gb, process.memory_info().rss / _GB)
             if self._ended.wait(_POLL_S):
                 return
-
-
-def peak_of_process_gb() -> float:
-    """Largest resident memory of this process so far."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / _GB

@@ -3,26 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from small_tables import TARGETS, frame
 
 from chandelle.core.errors import InputError
 from chandelle.lightcurve.ingest import cross_match, read_lightcurves
 from chandelle.products.targets import Targets
-
-TARGETS = pd.DataFrame({"name": ["a", "b"], "z": [0.05, 0.03], "mwebv": 0.02})
-
-
-def frame() -> pd.DataFrame:
-    """Eight good epochs of two supernovae."""
-    return pd.DataFrame(
-        {
-            "target": ["a"] * 4 + ["b"] * 4,
-            "mjd": 59000.0 + np.arange(8),
-            "band": ["ztfg", "ztfr"] * 4,
-            "flux": 100.0 + np.arange(8),
-            "fluxerr": 5.0,
-            "zp": 25.0,
-        }
-    )
 
 
 @pytest.mark.parametrize("z", [np.nan, -9.0, -99.0, -999.0])
