@@ -1,11 +1,12 @@
-"""Many receipts in one Parquet file, named after its content.
+"""Many receipts in one Parquet file, written and read a group at a time.
 
-Two drivers that gather at once write files with the same or with overlapping receipts; nothing is
-lost. A manifest holds finished tasks alone.
+Two drivers that gather at once write two files with the same or with overlapping receipts; nothing
+is lost. A manifest holds finished tasks alone.
 """
 
-import hashlib
-from collections.abc import Iterator, Sequence
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,7 +16,8 @@ import pyarrow.parquet as pq
 from chandelle.compute.receipt import Receipt
 from chandelle.core.atomic import atomic_file
 
-_ROWS = 10_000
+_ROWS = 1000
+_SCHEMA = pa.schema({"id": pa.string(), "key": pa.string(), "receipt": pa.string()})
 
 
 def files_of(folder: Path) -> list[Path]:
@@ -23,23 +25,31 @@ def files_of(folder: Path) -> list[Path]:
     return sorted(folder.glob("manifest-*.parquet"))
 
 
-def write_manifest(folder: Path, receipts: Sequence[Receipt]) -> Path | None:
-    """Write receipts beside those of their stage; None where there are none."""
-    if not receipts:
-        return None
-    ordered = sorted(receipts, key=lambda receipt: receipt.id)
-    table = pa.table(
-        {
-            "id": [receipt.id for receipt in ordered],
-            "key": [receipt.key for receipt in ordered],
-            "receipt": [receipt.to_json() for receipt in ordered],
-        }
-    )
-    digest = hashlib.sha256("".join(receipt.id for receipt in ordered).encode()).hexdigest()
-    path = folder / f"manifest-{digest[:16]}.parquet"
-    with atomic_file(path) as temporary:
-        pq.write_table(table, temporary, row_group_size=_ROWS, compression="zstd")
-    return path
+def write_manifest(folder: Path, groups: Iterable[Sequence[Receipt]]) -> list[str]:
+    """Write groups of receipts, in the order of their ids, beside those of their stage.
+
+    Returns
+    -------
+    list of str
+        Ids of what was written; where there are none, there is no file.
+    """
+    ids: list[str] = []
+    path = folder / f"manifest-{uuid.uuid4().hex[:16]}.parquet"
+    filled = filter(None, groups)
+    first = next(filled, None)
+    if first is None:
+        return ids
+    with (
+        atomic_file(path) as temporary,
+        pq.ParquetWriter(temporary, _SCHEMA, compression="zstd") as writer,
+    ):
+        for group in chain([first], filled):
+            own = [receipt.id for receipt in group]
+            keys = [receipt.key for receipt in group]
+            texts = [receipt.to_json() for receipt in group]
+            writer.write_table(pa.table([own, keys, texts], schema=_SCHEMA))
+            ids += own
+    return ids
 
 
 def read_manifest(file: Path) -> Iterator[Receipt]:
@@ -64,5 +74,6 @@ def remove_receipt(file: Path, task_id: str) -> None:
     """Write a manifest anew without one task, if it is there."""
     if task_id not in outcomes_in(file):
         return
-    write_manifest(file.parent, [found for found in read_manifest(file) if found.id != task_id])
+    kept = (receipt for receipt in read_manifest(file) if receipt.id != task_id)
+    write_manifest(file.parent, iter(lambda: list(islice(kept, _ROWS)), []))
     file.unlink(missing_ok=True)
