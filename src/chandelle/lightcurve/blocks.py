@@ -1,7 +1,7 @@
 """Fit light curves on disk block by block, in memory that does not grow with their number."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -107,13 +107,40 @@ def fit_salt_blocks(
     whole, params = blocks.whole, plan.constraints.names
     names = derivative_names(whole, blocks.bands, params) if config.derivatives else {}
     report = Progress(progress, len(every))
-    status: Counter[str] = Counter()
-    with write_parts(out) as parts:
+
+    def fitted() -> Iterator[SaltFits]:
         first = 0
         for block in blocks:
             rows = first + np.arange(len(block.targets))
             first += len(rows)
-            fits = _spread(fit_planned(plan, block, rows, report=report), names)
+            yield fit_planned(plan, block, rows, report=report)
+
+    return write_fits(out, fitted(), names=names)
+
+
+def write_fits(
+    out: Path, blocks: Iterable[SaltFits], *, names: Mapping[str, list[str]]
+) -> dict[str, int]:
+    """Write the fits of blocks of targets as one file.
+
+    Parameters
+    ----------
+    out : Path
+        Parquet file of `SaltFits`.
+    blocks : iterable of SaltFits
+        In the order of the targets.
+    names : mapping of str to list of str
+        Bands, modes and parameters of the derivatives of the whole set; none without derivatives.
+
+    Returns
+    -------
+    dict of str to int
+        How many fits ended with which status.
+    """
+    status: Counter[str] = Counter()
+    with write_parts(out) as parts:
+        for block in blocks:
+            fits = _spread(block, names)
             status.update(fits["status"].tolist())
             parts.append(fits)
             parts.meta = (parts.meta or fits.meta).with_provenance(status=dict(status))
