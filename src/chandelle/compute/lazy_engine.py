@@ -1,8 +1,11 @@
 """An engine that is opened when the first task needs it: no workers where all is done."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from chandelle.compute.engine import Engine
+from chandelle.compute.places import Place, open_engine
 from chandelle.compute.task import Task
 from chandelle.compute.work import Outcome
 
@@ -53,3 +56,13 @@ class LazyEngine:
         """Close what was opened."""
         if self._engine is not None:
             self._engine.close()
+
+
+@contextmanager
+def engine_for(on: Place, folder: Path) -> Iterator[Engine]:
+    """Open the engine that a user names when the first task needs it, close it at the end."""
+    engine = LazyEngine(lambda: open_engine(on, folder))
+    try:
+        yield engine
+    finally:
+        engine.close()

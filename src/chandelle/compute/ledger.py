@@ -19,6 +19,17 @@ from chandelle.core.errors import InputError
 _log = logging.getLogger(__name__)
 COMPACT_BEYOND = 100_000
 """Receipts of a stage that lie about as files before they are gathered."""
+ARRAYS = "arrays"
+"""Beside the stages, what arrays of jobs and the driver tell each other."""
+
+
+def stages_in(folder: Path) -> list[str]:
+    """Stages that have receipts in the folder of a run."""
+    home = folder / "receipts"
+    if not home.is_dir():
+        return []
+    names = (entry.name for entry in home.iterdir() if entry.is_dir())
+    return sorted(name for name in names if name != ARRAYS)
 
 
 class Entry(NamedTuple):

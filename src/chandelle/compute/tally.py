@@ -41,3 +41,15 @@ class Tally:
     def left(self) -> int:
         """Tasks that have no outcome yet."""
         return self.total - self.done - self.skipped - self.n_failed
+
+    @property
+    def text(self) -> str:
+        """In words, ``"12 of 25 done, 3 of them before, 1 failed (1 data)"``."""
+        text = f"{self.done + self.skipped} of {self.total} done"
+        text += f", {self.skipped} of them before" if self.skipped else ""
+        text += f", {self.running} running" if self.running else ""
+        text += f", {self.retried} tried again" if self.retried else ""
+        if self.failed:
+            reasons = ", ".join(f"{n} {reason}" for reason, n in sorted(self.failed.items()))
+            text += f", {self.n_failed} failed ({reasons})"
+        return text

@@ -2,7 +2,7 @@
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,13 +13,18 @@ import pyarrow as pa
 from pydantic import Field
 
 from chandelle.compute.identity import identity_of
+from chandelle.compute.lazy_engine import engine_for
+from chandelle.compute.places import Place
 from chandelle.compute.stage import Home, NotReadyError, Plan, Planner, Stage
+from chandelle.compute.steps import run_steps
+from chandelle.compute.tally import Tally
 from chandelle.compute.task import Task
 from chandelle.core.errors import InputError
+from chandelle.core.paths import refuse_to_replace
 from chandelle.core.precision import require_x64
 from chandelle.core.provenance import code_version
-from chandelle.lightcurve.blocks import BLOCK, write_fits
 from chandelle.lightcurve.derivative_columns import derivative_names
+from chandelle.lightcurve.fits_file import BLOCK, write_fits
 from chandelle.lightcurve.stage import FitConfig, FitPlan, Progress, fit_planned, plan_of
 from chandelle.products.arranged import Arranged, arrange, read_arranged
 from chandelle.products.lightcurves import LightCurves
@@ -81,6 +86,59 @@ def fit_stage(
             "gather-fits": gathering,
         },
     )
+
+
+def fit_on(
+    on: Place,
+    lcs: str | Path | Sequence[str | Path],
+    out: Path,
+    config: FitConfig,
+    *,
+    size: int = BLOCK,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, int]:
+    """Fit light curves as tasks, outside of a survey; a second call goes on from the first.
+
+    Parameters
+    ----------
+    on : str or dask Client
+        Where.
+    lcs : path, or sequence of paths
+        Folders that `LightCurves.write` wrote.
+    out : Path
+        The fits; blocks and receipts are kept in a folder of this name with ``.run`` behind it.
+    config : FitConfig
+        Settings.
+    size : int
+        Targets of a block.
+    progress : callable, optional
+        Is told how many blocks are fitted, and how many there are.
+
+    Returns
+    -------
+    dict of str to int
+        How many fits ended with which status.
+
+    Raises
+    ------
+    TasksFailedError
+        If blocks failed for good.
+    """
+    folders = [lcs] if isinstance(lcs, str | Path) else list(lcs)
+    refuse_to_replace(out, folders)
+    home = Home(out.with_name(f"{out.name}.run"))
+    places = [str(Path(path).resolve()) for path in folders]
+    stage = fit_stage(places, str(out.absolute()), work=".")
+    settings = FitTasksConfig(**dict(config), block=size)
+
+    def report(step: str, tally: Tally) -> None:
+        if progress is not None and step == "fit-lightcurves":
+            progress(tally.total - tally.left, tally.total)
+
+    with engine_for(on, home.folder) as engine:
+        run_steps(stage, settings, home, engine, progress=report)
+    [gathering] = stage.steps["gather-fits"](home, settings)
+    return dict(home.receipt_of(gathering).facts["status"])
 
 
 def _plan_arranging(

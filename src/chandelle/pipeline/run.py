@@ -1,29 +1,17 @@
 """``ch.run``: the chain of a survey, each stage where something is missing or stale."""
 
-import logging
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chandelle.compute.drive import Driver, Policy
-from chandelle.compute.engine import Engine
-from chandelle.compute.lazy_engine import LazyEngine
+from chandelle.compute.drive import Policy
+from chandelle.compute.lazy_engine import engine_for
 from chandelle.compute.ledger import Ledger
-from chandelle.compute.places import Place, open_engine
-from chandelle.compute.stage import NotReadyError, Stage
+from chandelle.compute.places import Place
+from chandelle.compute.steps import Report, run_steps
 from chandelle.compute.tally import Tally
-from chandelle.compute.task import Task
-from chandelle.core.errors import ChandelleError, InputError
+from chandelle.core.errors import InputError
 from chandelle.pipeline.survey import Survey
-
-_log = logging.getLogger(__name__)
-Report = Callable[[str, Tally], None]
-"""Is told of a step how far it is."""
-
-
-class TasksFailedError(ChandelleError):
-    """Tasks of a stage failed for good; the stages after it did not run."""
 
 
 @dataclass(slots=True)
@@ -48,20 +36,8 @@ class RunResult:
 
     def __repr__(self) -> str:
         lines = [f"run of {self.folder}: {self.n_done} tasks done now"]
-        lines += [f"  {step:20} {text_of(tally)}" for step, tally in self.tallies.items()]
+        lines += [f"  {step:20} {tally.text}" for step, tally in self.tallies.items()]
         return "\n".join(lines)
-
-
-def text_of(tally: Tally) -> str:
-    """Say in words how far a step is, ``"12 of 25 done, 3 of them before, 1 failed (data)"``."""
-    text = f"{tally.done + tally.skipped} of {tally.total} done"
-    text += f", {tally.skipped} of them before" if tally.skipped else ""
-    text += f", {tally.running} running" if tally.running else ""
-    text += f", {tally.retried} tried again" if tally.retried else ""
-    if tally.failed:
-        reasons = ", ".join(f"{n} {reason}" for reason, n in sorted(tally.failed.items()))
-        text += f", {tally.n_failed} failed ({reasons})"
-    return text
 
 
 def run(
@@ -120,85 +96,13 @@ def run(
     """
     survey = Survey(Path(folder))
     stages = survey.stages(start=start, until=until)
+    result = RunResult(survey.folder)
     with engine_for(on, survey.folder) as engine:
-        result = RunResult(survey.folder)
         for stage in stages:
-            run_stage(stage, survey, engine, result, policy=policy, progress=progress)
+            config, home = survey.config(stage), survey.home
+            how = {"policy": policy, "progress": progress}
+            result.tallies |= run_steps(stage, config, home, engine, **how)
     return result
-
-
-@contextmanager
-def engine_for(on: Place, folder: Path) -> Iterator[Engine]:
-    """Open the engine when the first task needs it, close it at the end."""
-    engine = LazyEngine(lambda: open_engine(on, folder))
-    try:
-        yield engine
-    finally:
-        engine.close()
-
-
-def run_stage(
-    stage: Stage,
-    survey: Survey,
-    engine: Engine,
-    result: RunResult,
-    *,
-    policy: Policy | None = None,
-    progress: Report | None = None,
-) -> None:
-    """Run the steps of one stage, one after the other.
-
-    Parameters
-    ----------
-    stage : Stage
-        What to run.
-    survey : Survey
-        Its folder and settings.
-    engine : Engine
-        Where.
-    result : RunResult
-        Gets the tallies.
-    policy, progress
-        As `run` takes them.
-
-    Raises
-    ------
-    TasksFailedError
-        If a step has dead letters that the next cannot do without, or the last has any.
-    """
-    config = survey.config(stage)
-    failed = ""
-    for step, plan in stage.steps.items():
-        try:
-            tasks = plan(survey.home, config)
-        except NotReadyError as error:
-            raise TasksFailedError(failed or f"{step}: {error}") from error
-        report = None if progress is None else _told(step, progress)
-        driver = Driver(engine, survey.folder, step, policy=policy, report=report)
-        result.tallies[step] = tally = driver.run(tasks, total=len(tasks))
-        if tally.n_failed:
-            failed = _failures(survey.folder, step, tally, tasks)
-            _log.warning("%s", failed)
-    if failed and result.tallies[step].n_failed:
-        raise TasksFailedError(failed)
-
-
-def _told(step: str, progress: Report) -> Callable[[Tally], None]:
-    return lambda tally: progress(step, tally)
-
-
-def _failures(folder: Path, step: str, tally: Tally, tasks: Sequence[Task]) -> str:
-    """Say what failed, with the first error, and what helps."""
-    ledger = Ledger(folder, step)
-    planned = {task.id for task in tasks}
-    first = next(
-        found for found in ledger.receipts() if not found.is_done and found.id in planned
-    )
-    return (
-        f"{step}: {text_of(tally)}; first {first.key}: {first.error}\n"
-        f"see chandelle explain {folder} {first.key}; when it is mended: chandelle retry {folder} "
-        "--failed"
-    )
 
 
 def forget(

@@ -6,8 +6,6 @@ from chandelle.compute.stage import Home, NotReadyError, Stage
 from chandelle.compute.task import Task
 from chandelle.core.config import StageConfig
 from chandelle.core.provenance import code_version
-from chandelle.report.page import write_report
-from chandelle.report.runs import load_run
 
 _PRODUCTS = ("lightcurves", "saltfits/fits.parquet", "diagram", "posterior", "truth.parquet")
 _CODE = ("core", "numerics", "physics", "products", "report")
@@ -36,6 +34,9 @@ def _plan(home: Home, config: ReportConfig) -> list[Task]:
 
 def make_page(task: Task, folder: Path) -> None:
     """Write the page of a run from its products."""
+    from chandelle.report.page import write_report  # slow to import, and planning needs none of it
+    from chandelle.report.runs import load_run
+
     write_report(folder / task.outputs[0], **load_run(folder))
 
 
