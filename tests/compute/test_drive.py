@@ -97,7 +97,7 @@ def test_receipts_are_gathered_and_still_count(tmp_path):
     assert len(list(ledger.folder.rglob("*.json"))) == 1
     assert {receipt.id: receipt for receipt in ledger.receipts()} == before
     assert drive(tmp_path, tasks).skipped == 7
-    ledger.forget(tasks[4].id)
+    ledger.forget([tasks[4].id])
     assert ledger.read(tasks[4].id) is None
     assert ledger.read(tasks[5].id) == before[tasks[5].id]
     assert drive(tmp_path, tasks).done == 1

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from chandelle.compute.drive import Driver, Policy, Tally
+from chandelle.compute.drive import Driver, Policy
 from chandelle.compute.engine import Engine, SerialEngine
+from chandelle.compute.tally import Tally
 from chandelle.compute.task import Task
 
 FAST = Policy(backoff_s=0.01, memory_gb=(0.5, 1.0))

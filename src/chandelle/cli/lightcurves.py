@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from chandelle.cli.console import complain, say, step
 from chandelle.cli.fit_options import FitOptions, ReadingOptions
+from chandelle.core.errors import InputError
 
 _MEND = {
     "z_invalid": "give the heliocentric redshift as a column z, or --targets with a table of them",
@@ -29,6 +30,7 @@ def fit_lightcurves(
     *,
     output: Annotated[Path, Parameter(alias="-o")],
     lightcurves: Path | None = None,
+    on: str | None = None,
     reading: ReadingOptions | None = None,
     fit: FitOptions | None = None,
 ) -> int:
@@ -64,7 +66,13 @@ def fit_lightcurves(
         reading.refuse_for(folder)
     is_one = len(files) == 1 or reading.targets is None
     if products == files and is_one and lightcurves is None:
+        settings["on"] = on
         counts, failures = _fit_blocks(files, output, how, settings, size=fit.block)
+    elif on is not None:
+        raise InputError(
+            "--on fits folders that chandelle has written; fit these files without it, or write "
+            "them as such first (chandelle.read_lightcurves(...).write(FOLDER))"
+        )
     else:
         counts, failures = _fit_whole(files, output, lightcurves, how, settings)
     say(f"{_tally(counts)}, written to {output}")

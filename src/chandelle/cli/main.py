@@ -20,6 +20,8 @@ from chandelle.cli.lightcurves import fit_lightcurves
 from chandelle.cli.report import report
 from chandelle.cli.simulate import simulate
 from chandelle.cli.standardize import standardize
+from chandelle.cli.status import explain, status, verify
+from chandelle.cli.survey import retry, run
 from chandelle.core.errors import ChandelleError
 
 _log = logging.getLogger(__name__)
@@ -44,6 +46,11 @@ for command in (
     standardize,
     cosmology,
     report,
+    run,
+    status,
+    retry,
+    verify,
+    explain,
     fetch,
     doctor,
 ):

@@ -7,12 +7,15 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 
+from chandelle.compute.beacon import Beacon
 from chandelle.compute.engine import Engine
-from chandelle.compute.ledger import Ledger
+from chandelle.compute.ledger import Entry, Ledger
 from chandelle.compute.receipt import Reason
+from chandelle.compute.tally import Tally
 from chandelle.compute.task import Task
 from chandelle.compute.usage import Usage
 from chandelle.compute.work import Outcome, receipt_of
@@ -21,6 +24,8 @@ from chandelle.core.errors import ChandelleError
 _log = logging.getLogger(__name__)
 _TICK_S = 1.0
 _PAUSE_S = 0.05
+_CHUNK = 10_000
+"""Tasks looked at together before they are handed out."""
 
 
 class NoWorkersError(ChandelleError):
@@ -64,30 +69,6 @@ class Clock:
 
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
-
-
-@dataclass(slots=True)
-class Tally:
-    """How far a stage is."""
-
-    total: int = 0
-    done: int = 0
-    skipped: int = 0
-    failed: dict[str, int] = field(default_factory=dict)
-    running: int = 0
-    retried: int = 0
-    lost: int = 0
-    busy_s: float = 0.0
-
-    @property
-    def n_failed(self) -> int:
-        """Dead letters."""
-        return sum(self.failed.values())
-
-    @property
-    def left(self) -> int:
-        """Tasks that have no outcome yet."""
-        return self.total - self.done - self.skipped - self.n_failed
 
 
 @dataclass(slots=True)
@@ -160,7 +141,18 @@ class Driver:
             If the rest cannot be done now; the same call goes on from here.
         """
         self.tally.total = total
-        fresh = self._unfinished(tasks)
+        with Beacon(self.ledger.folder, self.tally) as beacon:
+            self._work_off(self._unfinished(tasks), beacon)
+        if self._place is not None:
+            raise PlaceError(
+                f"{self.folder}: {self._place.error}; {self.tally.left} of {total} tasks are left: "
+                "make room (or the folder writable) and give the same command again"
+            )
+        self.ledger.compact()
+        return self.tally
+
+    def _work_off(self, fresh: Iterator[Task], beacon: Beacon) -> None:
+        """Hand out tasks and take outcomes until none is left, or the disk takes no more."""
         while True:
             self._fill(fresh)
             if not self._out and not self._again and not self._alone:
@@ -172,36 +164,45 @@ class Driver:
             for outcome in self.engine.wait(_TICK_S):
                 self._take(outcome)
             self._watch()
+            beacon.show()
             self._report(self.tally)
         self._report(self.tally)
-        if self._place is not None:
-            raise PlaceError(
-                f"{self.folder}: {self._place.error}; {self.tally.left} of {total} tasks are left: "
-                "make room (or the folder writable) and give the same command again"
-            )
-        self.ledger.compact()
-        return self.tally
 
     def _unfinished(self, tasks: Iterable[Task]) -> Iterator[Task]:
-        """Tasks without a receipt; the others are counted."""
-        outcomes = self.ledger.outcomes()
-        for task in tasks:
-            former = outcomes.get(task.id)
-            if former is None:
-                yield task
-            elif former == "done":
-                self.tally.skipped += 1
-            else:
-                self._count_failed(former)
+        """Tasks that are not done; the others are counted.
+
+        A task that takes the place of an earlier one of its key, with other inputs or settings,
+        will replace its outputs: the earlier receipt would lie from then on.
+        """
+        entries = self.ledger.entries()
+        ids_of: dict[str, list[str]] = {}
+        for task_id, entry in entries.items():
+            ids_of.setdefault(entry.key, []).append(task_id)
+        waiting = iter(tasks)
+        while chunk := list(islice(waiting, _CHUNK)):
+            fresh = [task for task in chunk if not self._is_settled(task, entries.get(task.id))]
+            earlier = (ids_of.get(task.key, ()) for task in fresh)
+            self.ledger.forget(list(chain.from_iterable(earlier)))
+            yield from fresh
+
+    def _is_settled(self, task: Task, entry: Entry | None) -> bool:
+        """Whether a receipt says that a task is done or given up, and its outputs are there."""
+        if entry is None:
+            return False
+        if entry.outcome != "done":
+            self._count_failed(entry.outcome)
+            return True
+        is_there = all((self.folder / name).exists() for name in task.outputs)
+        self.tally.skipped += is_there
+        return is_there
 
     def _fill(self, fresh: Iterator[Task]) -> None:
-        """Hand out tasks until the window is full."""
+        """Hand out tasks until the window is full; without work the engine is not asked."""
         if self._place is not None:
             return
         if any(attempt.is_alone for attempt in self._out.values()):
             return
-        window = self.engine.window()
-        while len(self._out) < window:
+        while not self._out or len(self._out) < self.engine.window():
             attempt = self._next(fresh)
             if attempt is None:
                 return

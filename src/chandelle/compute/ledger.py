@@ -7,8 +7,9 @@ is whole or absent, two of one task say the same, and a reader takes what it fin
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from chandelle.compute import manifest
 from chandelle.compute.receipt import Receipt
@@ -18,6 +19,24 @@ from chandelle.core.errors import InputError
 _log = logging.getLogger(__name__)
 COMPACT_BEYOND = 100_000
 """Receipts of a stage that lie about as files before they are gathered."""
+ARRAYS = "arrays"
+"""Beside the stages, what arrays of jobs and the driver tell each other."""
+
+
+def stages_in(folder: Path) -> list[str]:
+    """Stages that have receipts in the folder of a run."""
+    home = folder / "receipts"
+    if not home.is_dir():
+        return []
+    names = (entry.name for entry in home.iterdir() if entry.is_dir())
+    return sorted(name for name in names if name != ARRAYS)
+
+
+class Entry(NamedTuple):
+    """What a ledger knows of a task at a glance: its key, and ``"done"`` or why it failed."""
+
+    key: str
+    outcome: str
 
 
 class Ledger:
@@ -74,22 +93,25 @@ class Ledger:
                     seen.add(receipt.id)
                     yield receipt
 
-    def outcomes(self) -> dict[str, str]:
-        """Id of every task that has a receipt, and ``"done"`` or why it failed."""
+    def entries(self) -> dict[str, Entry]:
+        """Key and outcome of every task that has a receipt, by its id."""
         found = {}
         for file in manifest.files_of(self.folder):
-            found |= manifest.outcomes_in(file)
+            found |= {task_id: Entry(key, "done") for task_id, key in manifest.keys_in(file)}
         for path in self._paths():
             receipt = self._read(path)
             if receipt is not None:
-                found[receipt.id] = "done" if receipt.is_done else receipt.reason
+                outcome = "done" if receipt.is_done else receipt.reason
+                found[receipt.id] = Entry(receipt.key, outcome)
         return found
 
-    def forget(self, task_id: str) -> None:
-        """Remove the receipt of a task that is to run again."""
-        self.path_of(task_id).unlink(missing_ok=True)
-        for file in manifest.files_of(self.folder):
-            manifest.remove_receipt(file, task_id)
+    def forget(self, task_ids: Collection[str]) -> None:
+        """Remove the receipts of tasks that are to run again."""
+        for task_id in task_ids:
+            self.path_of(task_id).unlink(missing_ok=True)
+        if task_ids:
+            for file in manifest.files_of(self.folder):
+                manifest.remove_receipts(file, set(task_ids))
 
     def compact(self, *, beyond: int = COMPACT_BEYOND) -> int:
         """Gather the receipts of finished tasks into a manifest where more than `beyond` lie about.

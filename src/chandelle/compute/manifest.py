@@ -5,7 +5,7 @@ is lost. A manifest holds finished tasks alone.
 """
 
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from itertools import chain, islice
 from pathlib import Path
 
@@ -65,15 +65,16 @@ def find_receipt(file: Path, task_id: str) -> Receipt | None:
     return Receipt.from_json(table["receipt"][0].as_py()) if len(table) else None
 
 
-def outcomes_in(file: Path) -> dict[str, str]:
-    """Ids of all, each with ``"done"``."""
-    return dict.fromkeys(pq.read_table(file, columns=["id"])["id"].to_pylist(), "done")
+def keys_in(file: Path) -> Iterator[tuple[str, str]]:
+    """Ids and keys of all."""
+    table = pq.read_table(file, columns=["id", "key"])
+    return zip(table["id"].to_pylist(), table["key"].to_pylist(), strict=True)
 
 
-def remove_receipt(file: Path, task_id: str) -> None:
-    """Write a manifest anew without one task, if it is there."""
-    if task_id not in outcomes_in(file):
+def remove_receipts(file: Path, task_ids: Set[str]) -> None:
+    """Write a manifest anew without some tasks, if any of them is there."""
+    if task_ids.isdisjoint(task_id for task_id, _ in keys_in(file)):
         return
-    kept = (receipt for receipt in read_manifest(file) if receipt.id != task_id)
+    kept = (receipt for receipt in read_manifest(file) if receipt.id not in task_ids)
     write_manifest(file.parent, iter(lambda: list(islice(kept, _ROWS)), []))
     file.unlink(missing_ok=True)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from chandelle.compute import slurm
 from chandelle.compute.engine import perform
+from chandelle.compute.ledger import ARRAYS
 from chandelle.compute.profile import Profile
 from chandelle.compute.task import Task
 from chandelle.compute.work import Outcome
@@ -69,7 +70,7 @@ class SlurmArrayEngine:
 
     def __init__(self, profile: Profile, folder: Path) -> None:
         self._profile, self._folder = profile, folder.absolute()
-        self._home = self._folder / "receipts" / "arrays"
+        self._home = self._folder / "receipts" / ARRAYS
         self._waiting: list[_Order] = []
         self._arrays: list[_Array] = []
         self._running, self._queued, self._polled = 0, 0, 0.0
