@@ -124,7 +124,8 @@ class Ledger:
         shards = list(self._shards())
         if sum(len(_paths_in(shard)) for shard in shards) <= beyond:
             return 0
-        gathered = manifest.write_manifest(self.folder, map(self._done_in, shards))
+        done = (manifest.group_of(self._done_in(shard)) for shard in shards)
+        gathered = manifest.write_manifest(self.folder, done)
         for task_id in gathered:
             self.path_of(task_id).unlink(missing_ok=True)
         return len(gathered)

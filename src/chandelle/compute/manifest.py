@@ -5,8 +5,9 @@ is lost. A manifest holds finished tasks alone.
 """
 
 import uuid
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence, Set
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 
 import pyarrow as pa
@@ -25,7 +26,14 @@ def files_of(folder: Path) -> list[Path]:
     return sorted(folder.glob("manifest-*.parquet"))
 
 
-def write_manifest(folder: Path, groups: Iterable[Sequence[Receipt]]) -> list[str]:
+def group_of(receipts: Sequence[Receipt]) -> pa.RecordBatch:
+    """Receipts, in the order of their ids, as rows of a manifest."""
+    ids = [receipt.id for receipt in receipts]
+    keys = [receipt.key for receipt in receipts]
+    return pa.record_batch([ids, keys, [receipt.to_json() for receipt in receipts]], schema=_SCHEMA)
+
+
+def write_manifest(folder: Path, groups: Iterable[pa.RecordBatch]) -> list[str]:
     """Write groups of receipts, in the order of their ids, beside those of their stage.
 
     Returns
@@ -35,7 +43,7 @@ def write_manifest(folder: Path, groups: Iterable[Sequence[Receipt]]) -> list[st
     """
     ids: list[str] = []
     path = folder / f"manifest-{uuid.uuid4().hex[:16]}.parquet"
-    filled = filter(None, groups)
+    filled = (group for group in groups if group.num_rows)
     first = next(filled, None)
     if first is None:
         return ids
@@ -44,37 +52,50 @@ def write_manifest(folder: Path, groups: Iterable[Sequence[Receipt]]) -> list[st
         pq.ParquetWriter(temporary, _SCHEMA, compression="zstd") as writer,
     ):
         for group in chain([first], filled):
-            own = [receipt.id for receipt in group]
-            keys = [receipt.key for receipt in group]
-            texts = [receipt.to_json() for receipt in group]
-            writer.write_table(pa.table([own, keys, texts], schema=_SCHEMA))
-            ids += own
+            writer.write_batch(group)
+            ids += group["id"].to_pylist()
     return ids
 
 
 def read_manifest(file: Path) -> Iterator[Receipt]:
-    """Read receipts a row group at a time."""
-    for batch in pq.ParquetFile(file).iter_batches(batch_size=_ROWS, columns=["receipt"]):
+    """Read receipts a group at a time."""
+    for batch in _batches(file, "receipt"):
         for text in batch.column("receipt"):
             yield Receipt.from_json(text.as_py())
 
 
 def find_receipt(file: Path, task_id: str) -> Receipt | None:
-    """Find the receipt of one task."""
-    table = pq.read_table(file, columns=["receipt"], filters=pc.field("id") == task_id)
-    return Receipt.from_json(table["receipt"][0].as_py()) if len(table) else None
+    """Find the receipt of one task, in the one group that can hold it."""
+    parquet = pq.ParquetFile(file, pre_buffer=False)
+
+    def last_id(group: int) -> str:
+        return parquet.metadata.row_group(group).column(0).statistics.max
+
+    group = bisect_left(range(parquet.num_row_groups), task_id, key=last_id)
+    if group == parquet.num_row_groups:
+        return None
+    table = parquet.read_row_group(group, columns=["id", "receipt"], use_threads=False)
+    row = pc.index(table["id"], task_id).as_py()
+    return Receipt.from_json(table["receipt"][row].as_py()) if row >= 0 else None
 
 
 def keys_in(file: Path) -> Iterator[tuple[str, str]]:
     """Ids and keys of all."""
-    table = pq.read_table(file, columns=["id", "key"])
-    return zip(table["id"].to_pylist(), table["key"].to_pylist(), strict=True)
+    for batch in _batches(file, "id", "key"):
+        yield from zip(batch["id"].to_pylist(), batch["key"].to_pylist(), strict=True)
+
+
+def _batches(file: Path, *columns: str) -> Iterator[pa.RecordBatch]:
+    """Read columns a group at a time: all at once takes ten times the memory of what is read."""
+    parquet = pq.ParquetFile(file, pre_buffer=False)
+    return parquet.iter_batches(batch_size=_ROWS, columns=list(columns), use_threads=False)
 
 
 def remove_receipts(file: Path, task_ids: Set[str]) -> None:
     """Write a manifest anew without some tasks, if any of them is there."""
     if task_ids.isdisjoint(task_id for task_id, _ in keys_in(file)):
         return
-    kept = (receipt for receipt in read_manifest(file) if receipt.id not in task_ids)
-    write_manifest(file.parent, iter(lambda: list(islice(kept, _ROWS)), []))
+    is_kept = ~pc.field("id").isin(list(task_ids))
+    groups = _batches(file, *_SCHEMA.names)
+    write_manifest(file.parent, (group.filter(is_kept) for group in groups))
     file.unlink(missing_ok=True)
