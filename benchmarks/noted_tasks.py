@@ -12,8 +12,6 @@ from chandelle.compute.task import Task
 from chandelle.compute.usage import job_id
 from chandelle.core.atomic import atomic_file
 
-STARTED = time.time()
-
 
 def nothing(task: Task, folder: Path) -> None:
     """Take no time."""

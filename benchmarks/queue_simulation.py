@@ -7,7 +7,7 @@ driver takes for a task is counted: while it is busy, the place goes on without 
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -258,15 +258,19 @@ def _task(number: int) -> Task:
     return Task(stage=STAGE, key=f"k{number}", call="nowhere:nothing", settings={"number": number})
 
 
-def random_fates(seed: int, *, wall_s: float, spread: float, loss: float) -> Fates:
-    """Log-normal times of a mean and a relative spread; a part of runs dies somewhere in it."""
+def random_fates(
+    seed: int, *, wall_s: float, spread: float, faults: Mapping[Reason, float]
+) -> Fates:
+    """Log-normal times of a mean and a relative spread; parts of the runs end somewhere in them."""
     sigma = float(np.sqrt(np.log1p(spread**2)))
+    reasons, parts = list(faults), np.cumsum(list(faults.values()))
 
     def fate(number: int, attempt: int) -> Fate:
         length = np.random.default_rng([seed, number]).lognormal(-(sigma**2) / 2, sigma) * wall_s
         chance = np.random.default_rng([seed, number, attempt])
-        if chance.random() < loss:
-            return Fate(wall_s=float(chance.random() * length), reason="lost")
+        which = int(np.searchsorted(parts, chance.random(), side="right"))
+        if which < len(reasons):
+            return Fate(wall_s=float(chance.random() * length), reason=reasons[which])
         return Fate(wall_s=float(length))
 
     return fate
@@ -299,8 +303,3 @@ def greedy_makespan(workers: int, fates: Fates, n_task: int) -> float:
         if following is not None:
             heapq.heappush(busy, (time + fates(*following).wall_s, *following))
     return time
-
-
-def median(values: Sequence[float]) -> float:
-    """Median as a number."""
-    return float(np.median(np.asarray(values)))
