@@ -297,7 +297,7 @@ def greedy_makespan(workers: int, fates: Fates, n_task: int) -> float:
         heapq.heappush(busy, (fates(number, attempt).wall_s, number, attempt))
     while busy:
         time, number, attempt = heapq.heappop(busy)
-        if fates(number, attempt).reason == "lost":
+        if fates(number, attempt).reason not in {"", "data"}:
             again.append((number, attempt + 1))
         following = again.pop() if again else next(fresh, None)
         if following is not None:
