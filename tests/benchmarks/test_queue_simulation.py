@@ -5,7 +5,6 @@ import pytest
 from queue_simulation import (
     Fate,
     Place,
-    SimulatedEngine,
     greedy_makespan,
     random_births,
     random_fates,
@@ -22,11 +21,10 @@ def place(workers: int, **changes) -> Place:
 
 def test_a_course_without_failures_is_that_of_a_hand(tmp_path):
     course = simulate(place(3, gap_s=1.0, submit_s=0.5), lambda *_: Fate(wall_s=20.0), 9, tmp_path)
-    # Three rounds of 21 s after the 15 s, and a tick of the driver at most.
-    assert course.makespan_s == pytest.approx(15.0 + 3 * 21.0, abs=1.0)
+    # Jobs are asked for after 0.5, 1 and 1.5 s; ten seconds later they start.
+    assert course.makespan_s == pytest.approx(1.5 + 15.0 + 3 * 21.0)
     assert course.useful_s == 9 * 20.0
-    # Jobs are there from the tenth second to the end.
-    assert course.allocated_s == pytest.approx(3 * (course.makespan_s - 10.0))
+    assert course.allocated_s == pytest.approx(3 * course.makespan_s - (10.5 + 11.0 + 11.5))
     assert (course.tally.done, course.tally.lost, course.spoiled_s) == (9, 0, 0.0)
 
 
@@ -48,8 +46,7 @@ def test_a_driver_that_is_slow_holds_up_the_work(tmp_path):
         for busy in (0.0, 1.0)
     ]
     assert walls[0].makespan_s == pytest.approx(15.0 + 6.0, abs=1.0)
-    # Three tasks are handed out before a worker is there in the tenth second, the others then.
-    assert walls[1].makespan_s == pytest.approx(10.0 + 57.0 + 1.0, abs=1.0)
+    assert walls[1].makespan_s == pytest.approx(60.0 + 1.0)
 
 
 @pytest.mark.parametrize("reason", ["data", "transient"])
@@ -90,14 +87,17 @@ def test_what_is_drawn_is_what_was_asked():
     assert fates(7, 2) == fates(7, 2)
 
 
-def test_workers_that_are_not_needed_are_given_back():
-    engine = SimulatedEngine(place(4), lambda *_: Fate(wall_s=1.0))
-    engine.wait(20.0)
-    engine.shrink(1)
-    assert engine.workers() == 1
-    kept = SimulatedEngine(place(4, gives_back=False), lambda *_: Fate(wall_s=1.0))
-    kept.wait(20.0)
-    kept.shrink(1)
-    assert kept.workers() == 4
-    engine.close()
-    assert engine.allocated_s == pytest.approx(4 * 10.0)
+def test_workers_without_work_are_given_back(tmp_path):
+    def fate(number: int, attempt: int) -> Fate:
+        return Fate(wall_s=500.0 if number == 0 else 50.0)
+
+    kept = simulate(place(4), fate, 4, tmp_path / "kept")
+    back = simulate(place(4, idle_s=60.0), fate, 4, tmp_path / "back")
+    assert kept.makespan_s == back.makespan_s
+    assert kept.allocated_s == pytest.approx(4 * 505.0, abs=4.0)
+    assert back.allocated_s == pytest.approx(505.0 + 3 * (5.0 + 50.0 + 60.0), abs=1.0)
+
+
+def test_no_more_jobs_than_tasks(tmp_path):
+    course = simulate(place(4), lambda *_: Fate(wall_s=20.0), 2, tmp_path)
+    assert course.allocated_s == pytest.approx(2 * 25.0, abs=2.0)
