@@ -51,6 +51,10 @@ def fit_lightcurves(
     lightcurves
         Also write the light curves as they were fitted into this folder, for the report; then all
         of them are in memory at once.
+    on
+        Fit folders in blocks as tasks: serial, local, local:N, slurm:PROFILE, slurm-array:PROFILE,
+        or tcp:// and the address of a dask scheduler. Blocks and receipts are kept in OUTPUT.run,
+        from which the same command goes on where it was ended.
     """
     from chandelle.cli.cache import use_compilation_cache
     from chandelle.core.paths import refuse_twice

@@ -268,8 +268,8 @@ def _expect(path: Path, sha256: str) -> None:
     found = identity_of(path)
     if found.sha256 != sha256:
         raise InputError(
-            f"{path}: is not what its task wrote ({found.size} bytes now); `chandelle verify` names "
-            "all such files and lets them be made again"
+            f"{path}: is not what its task wrote ({found.size} bytes now); chandelle verify names "
+            "all such files, and with --forget they are made again"
         )
 
 

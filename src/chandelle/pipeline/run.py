@@ -105,9 +105,7 @@ def run(
     return result
 
 
-def forget(
-    folder: str | Path, *, keys: Sequence[str] = (), failed: bool = False
-) -> dict[str, int]:
+def forget(folder: str | Path, *, keys: Sequence[str] = (), failed: bool = False) -> dict[str, int]:
     """Forget receipts, so that the next run does their tasks again.
 
     Parameters
