@@ -4,6 +4,7 @@ from pathlib import Path
 
 from chandelle.cli.console import say
 from chandelle.cli.live import live_steps
+from chandelle.core.errors import NotConvergedError
 
 
 def run(
@@ -33,6 +34,12 @@ def run(
     with live_steps() as told:
         result = run_survey(directory, on=on, start=from_, until=until, progress=told)
     say(repr(result))
+    status = result.facts.get("cosmology", {}).get("status", "ok")
+    if status != "ok":
+        raise NotConvergedError(
+            f"cosmology: {status}; the draws are kept. Give more (n_draws in [cosmology] of "
+            "survey.toml) and run again"
+        )
 
 
 def retry(
