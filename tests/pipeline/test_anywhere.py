@@ -92,4 +92,6 @@ def test_several_folders_as_tasks(drawn, tmp_path):
 def test_what_tasks_cannot_take_is_refused(drawn, tmp_path):
     lcs = drawn / "lightcurves"
     with pytest.raises(InputError, match="do not take a loaded model"):
-        ch.fit_salt_blocks(lcs, tmp_path / "x.parquet", on="serial", model=ch.load_salt("salt3-f22"))
+        ch.fit_salt_blocks(
+            lcs, tmp_path / "x.parquet", on="serial", model=ch.load_salt("salt3-f22")
+        )

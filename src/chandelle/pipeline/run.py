@@ -117,7 +117,9 @@ def run(
             config, home = survey.config(stage), survey.home
             how = {"policy": policy, "progress": progress}
             result.tallies |= run_steps(stage, config, home, engine, **how)
-            result.facts |= {step: _facts_of(home, plan, config) for step, plan in stage.steps.items()}
+            result.facts |= {
+                step: _facts_of(home, plan, config) for step, plan in stage.steps.items()
+            }
     return result
 
 
