@@ -14,6 +14,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import psutil
+
 NEEDED = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "sinfo", "scancel")
 
 
@@ -70,12 +72,16 @@ class LocalSlurm:
             time.sleep(0.2)
 
     def stop(self) -> None:
-        """End the daemons."""
+        """End the daemons, and wait until they have."""
         files = [*self.folder.glob("slurmd-*.pid"), self.folder / "slurmctld.pid"]
-        for file in [*files, self.folder / "munge" / "pid"]:
-            if file.exists():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(int(file.read_text()), signal.SIGTERM)
+        files.append(self.folder / "munge" / "pid")
+        pids = [int(file.read_text()) for file in files if file.exists()]
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        until = time.monotonic() + 30.0
+        while any(map(psutil.pid_exists, pids)) and time.monotonic() < until:
+            time.sleep(0.1)
         os.environ.pop("SLURM_CONF", None)
 
     def _lines(self) -> list[str]:

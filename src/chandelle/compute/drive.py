@@ -63,6 +63,14 @@ class Policy:
     give_up_s: float = 900.0
 
 
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The time a driver goes by, and how it waits [s]: the machine's, or that of a simulation."""
+
+    now: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
 @dataclass(slots=True)
 class _Attempt:
     task: Task
@@ -88,6 +96,8 @@ class Driver:
         What is done about failures.
     report : callable, optional
         Called with the `Tally` whenever it has changed.
+    clock : Clock, optional
+        Another time than the machine's.
     """
 
     def __init__(
@@ -98,10 +108,11 @@ class Driver:
         *,
         policy: Policy | None = None,
         report: Callable[[Tally], None] | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self.engine, self.folder, self.policy = engine, folder, policy or Policy()
         self.ledger, self.tally = Ledger(folder, stage), Tally()
-        self._report = report or (lambda _: None)
+        self._report, self._clock = report or (lambda _: None), clock or Clock()
         self._out: dict[str, _Attempt] = {}
         self._again: deque[_Attempt] = deque()
         self._alone: deque[_Attempt] = deque()
@@ -149,7 +160,7 @@ class Driver:
             if not self._out and self._place is not None:
                 break
             if not self._out:
-                time.sleep(_PAUSE_S)
+                self._clock.sleep(_PAUSE_S)
             for outcome in self.engine.wait(_TICK_S):
                 self._take(outcome)
             self._watch()
@@ -202,7 +213,7 @@ class Driver:
                 return
 
     def _next(self, fresh: Iterator[Task]) -> _Attempt | None:
-        now = time.monotonic()
+        now = self._clock.now()
         for _ in range(len(self._again)):
             attempt = self._again.popleft()
             if attempt.ready <= now:
@@ -230,7 +241,7 @@ class Driver:
             self._place = outcome
         elif outcome.reason == "transient" and attempt.number <= self.policy.retries:
             wait = self.policy.backoff_s * 2 ** (attempt.number - 1)
-            attempt.ready = time.monotonic() + wait
+            attempt.ready = self._clock.now() + wait
             self._retry(attempt)
         elif outcome.reason == "lost":
             self._take_loss(attempt, outcome)
@@ -290,8 +301,9 @@ class Driver:
         if not self._out or self.engine.workers() > 0:
             self._idle_since, self._asked = None, False
             return
-        now = time.monotonic()
-        self._idle_since = self._idle_since or now
+        now = self._clock.now()
+        if self._idle_since is None:
+            self._idle_since = now
         idle = now - self._idle_since
         if idle > self.policy.give_up_s and not self.engine.queued():
             raise NoWorkersError(

@@ -1,8 +1,8 @@
 """All receipts of a folder: which tasks are done, which are dead letters, what each came to.
 
 ``receipts/<stage>/<first two letters>/<id>.json``, one a task, written by whoever ran it; many are
-gathered into ``manifest-<hash>.parquet`` beside them (`manifest`). No server, no lock: a receipt is
-whole or absent, two of one task say the same, and a reader takes what it finds.
+gathered into ``manifest-<number>.parquet`` beside them (`manifest`). No server, no lock: a receipt
+is whole or absent, two of one task say the same, and a reader takes what it finds.
 """
 
 import logging
@@ -121,27 +121,29 @@ class Ledger:
         int
             How many were gathered.
         """
-        paths = list(self._paths())
-        if len(paths) <= beyond:
+        shards = list(self._shards())
+        if sum(len(_paths_in(shard)) for shard in shards) <= beyond:
             return 0
-        done = [(path, found) for path in paths if (found := self._read(path)) and found.is_done]
-        manifest.write_manifest(self.folder, [receipt for _, receipt in done])
-        for path, _ in done:
-            path.unlink(missing_ok=True)
-        return len(done)
+        done = (manifest.group_of(self._done_in(shard)) for shard in shards)
+        gathered = manifest.write_manifest(self.folder, done)
+        for task_id in gathered:
+            self.path_of(task_id).unlink(missing_ok=True)
+        return len(gathered)
+
+    def _done_in(self, shard: Path) -> list[Receipt]:
+        found = (self._read(path) for path in _paths_in(shard))
+        return [receipt for receipt in found if receipt is not None and receipt.is_done]
 
     def _paths(self) -> Iterator[Path]:
-        if not self.folder.is_dir():
-            return
-        with os.scandir(self.folder) as shards:
-            names = sorted(entry.name for entry in shards if len(entry.name) == 2)
-        for name in names:
-            with os.scandir(self.folder / name) as entries:
-                yield from sorted(
-                    Path(entry.path)
-                    for entry in entries
-                    if entry.name.endswith(".json") and not entry.name.startswith(".")
-                )
+        for shard in self._shards():
+            yield from _paths_in(shard)
+
+    def _shards(self) -> Iterator[Path]:
+        """Folders of files, by the first letters of their names."""
+        if self.folder.is_dir():
+            with os.scandir(self.folder) as entries:
+                names = sorted(entry.name for entry in entries if len(entry.name) == 2)
+            yield from (self.folder / name for name in names)
 
     def _read(self, path: Path) -> Receipt | None:
         try:
@@ -155,3 +157,10 @@ class Ledger:
             _log.warning("%s: is the receipt of %s; it does not count", path, receipt.id)
             return None
         return receipt
+
+
+def _paths_in(shard: Path) -> list[Path]:
+    """Receipts that are files of one folder, in order."""
+    with os.scandir(shard) as entries:
+        names = sorted(entry.name for entry in entries)
+    return [shard / name for name in names if name.endswith(".json") and not name.startswith(".")]
