@@ -50,14 +50,14 @@ def fit_lightcurves(
         Also write the light curves as they were fitted into this folder, for the report; then all
         of them are in memory at once.
     """
-    from chandelle.cli.cache import use_compilation_cache
+    from chandelle.compute.programs import keep_programs
     from chandelle.core.paths import refuse_twice
     from chandelle.lightcurve.ingest.read import is_product_folder
 
     reading, fit = reading or ReadingOptions(), fit or FitOptions()
     _check_outputs(output, lightcurves, [*files, *reading.files(), *fit.files()])
     refuse_twice(files)
-    use_compilation_cache()
+    keep_programs()
     how, settings = reading.arguments(), fit.settings()
     products = [file for file in files if is_product_folder(file)]
     for folder in products:
