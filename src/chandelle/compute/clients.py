@@ -21,6 +21,7 @@ from chandelle.core.threads import cores
 
 _log = logging.getLogger(__name__)
 _DASHBOARD = "127.0.0.1:0"
+_PRELOAD = "chandelle.compute.preload"
 _WORKER_SHARE = 0.85
 """Of the memory of a job, what its worker may take; the rest is for its nanny and the allocator."""
 _SETTINGS: Mapping[str, Any] = {
@@ -92,7 +93,7 @@ def local_cluster(n_worker: int, *, threads: int = 1) -> LocalCluster:
             security=Security.temporary(),
             dashboard_address=_DASHBOARD,
             silence_logs=logging.ERROR,
-            preload=["chandelle.compute.preload"],
+            preload=[_PRELOAD],
         )
 
 
@@ -140,6 +141,8 @@ def slurm_cluster(profile: Profile, memory_gb: float | None = None) -> Any:
             python=sys.executable,
             death_timeout=profile.death_timeout_s,
             worker_extra_args=[
+                "--preload",
+                _PRELOAD,
                 "--lifetime",
                 f"{max(lifetime_s, 30.0):.0f}s",
                 "--lifetime-stagger",
