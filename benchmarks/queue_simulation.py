@@ -170,6 +170,10 @@ class SimulatedEngine:
         """Jobs are asked for by themselves."""
         return f"{self._coming} jobs wait"
 
+    def larger_gb(self, task: Task, had: float | None) -> float | None:
+        """All jobs are alike."""
+        return None
+
     def close(self) -> None:
         """End all jobs."""
         for worker in list(self._since):

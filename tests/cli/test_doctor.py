@@ -1,8 +1,10 @@
 """The doctor finds what is broken."""
 
 import shutil
+import stat
 
 import pytest
+from distributed import LocalCluster
 
 from chandelle.cli import checks
 
@@ -55,3 +57,51 @@ def test_a_check_that_breaks_does_not_stop_the_others(run, monkeypatch, error):
     assert result.code == 1
     assert f"FAIL devices           {type(error).__name__}: {error}" in result.out
     assert "ok   arithmetic" in result.out
+
+
+def program(folder, name, text):
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+
+def line_of(result, name):
+    return next(line for line in result.out.splitlines() if line[5:].startswith(name))
+
+
+def test_where_work_can_run(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    result = run("doctor")
+    assert "cc-in2p3, gpu, laptop" in line_of(result, "profiles")
+    assert "none here" in line_of(result, "Slurm")
+    assert "GB free" in line_of(result, "memory")
+    assert "not needed" in line_of(result, "network")
+    program(tmp_path, "sinfo", "echo htc up; echo gpu down")
+    result = run("doctor", "--on", "slurm:cc-in2p3")
+    assert "htc up, gpu down" in line_of(result, "Slurm")
+    assert "partition htc is up" in line_of(result, "slurm:cc-in2p3")
+    program(tmp_path, "sinfo", "echo flash up")
+    assert "FAIL slurm:cc-in2p3" in run("doctor", "--on", "slurm:cc-in2p3").out
+    program(tmp_path, "sinfo", "echo 'Unable to contact slurm controller' >&2; exit 1")
+    assert "Unable to contact" in line_of(run("doctor"), "Slurm")
+    result = run("doctor", "--on", "slurm-array:cc-in2p3")
+    assert result.code == 1
+    assert "Unable to contact" in line_of(result, "slurm-array")
+    (tmp_path / "chandelle" / "profiles").mkdir(parents=True)
+    (tmp_path / "chandelle" / "profiles" / "mine.toml").write_text("kind = 'sun'")
+    assert "mine.toml" in line_of(run("doctor"), "profiles")
+
+
+def test_a_scheduler_that_answers_and_one_that_does_not(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with LocalCluster(
+        n_workers=1, processes=False, protocol="tcp://", dashboard_address=None
+    ) as cluster:
+        address = cluster.scheduler_address
+        assert "answers, with 1 workers" in run("doctor", "--on", address).out
+    monkeypatch.setattr("chandelle.cli.place_checks._TIMEOUT_S", 0.5)
+    result = run("doctor", "--on", address)
+    assert result.code == 1
+    assert "does not answer" in result.out

@@ -19,6 +19,11 @@ COMMANDS = (
     "standardize",
     "cosmology",
     "report",
+    "run",
+    "status",
+    "retry",
+    "verify",
+    "explain",
     "fetch",
     "doctor",
 )

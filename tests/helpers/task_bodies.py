@@ -106,3 +106,23 @@ def fills(task: Task, folder: Path) -> dict:
     with atomic_file(folder / task.outputs[0]) as temporary:
         temporary.write_bytes(b"x" * 10_000)
     return {}
+
+
+def compiles(task: Task, folder: Path) -> dict:
+    """Let JAX compile programs; say how many, and how many of them had been kept."""
+    import jax
+    import jax.numpy as jnp
+
+    counts = {"compile_requests_use_cache": 0, "cache_hits": 0}
+
+    def count(event: str, **_: object) -> None:
+        name = event.rsplit("/", 1)[-1]
+        if name in counts:
+            counts[name] += 1
+
+    jax.monitoring.register_event_listener(count)
+    steps = jax.jit(jax.grad(lambda x: jnp.linalg.cholesky(jnp.eye(5) * x).sum()))
+    value = float(steps(float(task.settings["number"])))
+    with atomic_file(folder / task.outputs[0]) as temporary:
+        temporary.write_text(repr(value))
+    return {"asked": counts["compile_requests_use_cache"], "kept": counts["cache_hits"]}

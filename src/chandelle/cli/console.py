@@ -72,7 +72,7 @@ class Step:
 def step(what: str) -> Iterator[Step]:
     """Show on a terminal that something runs and how far it is; log what it took."""
     console = Console(stderr=True, highlight=False, emoji=False)
-    is_shown = console.is_terminal and not is_quiet()
+    is_shown = console.is_terminal and not console.is_dumb_terminal and not is_quiet()
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     wall, cpu = time.perf_counter(), time.process_time()
     with Progress(*columns, console=console, transient=True, disable=not is_shown) as progress:

@@ -51,15 +51,19 @@ def fit_lightcurves(
     lightcurves
         Also write the light curves as they were fitted into this folder, for the report; then all
         of them are in memory at once.
+    on
+        Fit folders in blocks as tasks: serial, local, local:N, slurm:PROFILE, slurm-array:PROFILE,
+        or tcp:// and the address of a dask scheduler. Blocks and receipts are kept in OUTPUT.run,
+        from which the same command goes on where it was ended.
     """
-    from chandelle.cli.cache import use_compilation_cache
+    from chandelle.compute.programs import keep_programs
     from chandelle.core.paths import refuse_twice
     from chandelle.lightcurve.ingest.read import is_product_folder
 
     reading, fit = reading or ReadingOptions(), fit or FitOptions()
     _check_outputs(output, lightcurves, [*files, *reading.files(), *fit.files()])
     refuse_twice(files)
-    use_compilation_cache()
+    keep_programs()
     how, settings = reading.arguments(), fit.settings()
     products = [file for file in files if is_product_folder(file)]
     for folder in products:

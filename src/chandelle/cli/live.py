@@ -27,7 +27,7 @@ Told = Callable[[str, Tally], None]
 def live_steps() -> Iterator[Told]:
     """Give a function that shows the tally of a step."""
     console = Console(stderr=True, highlight=False, emoji=False)
-    if not console.is_terminal or is_quiet():
+    if not console.is_terminal or console.is_dumb_terminal or is_quiet():
         yield _lines(console)
         return
     columns = (

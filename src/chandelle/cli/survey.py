@@ -4,6 +4,7 @@ from pathlib import Path
 
 from chandelle.cli.console import say
 from chandelle.cli.live import live_steps
+from chandelle.core.errors import NotConvergedError
 
 
 def run(
@@ -26,13 +27,19 @@ def run(
         Where tasks run: serial, local, local:N, slurm:PROFILE, slurm-array:PROFILE, or tcp:// and
         the address of a dask scheduler.
     """
-    from chandelle.cli.cache import use_compilation_cache
+    from chandelle.compute.programs import keep_programs
     from chandelle.pipeline.run import run as run_survey
 
-    use_compilation_cache()
+    keep_programs()
     with live_steps() as told:
         result = run_survey(directory, on=on, start=from_, until=until, progress=told)
     say(repr(result))
+    status = result.facts.get("cosmology", {}).get("status", "ok")
+    if status != "ok":
+        raise NotConvergedError(
+            f"cosmology: {status}; the draws are kept. Give more (n_draws in [cosmology] of "
+            "survey.toml) and run again"
+        )
 
 
 def retry(

@@ -6,7 +6,6 @@ does; `verify` reads everything.
 
 import json
 import logging
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -90,5 +89,5 @@ def _looks_of(path: Path) -> list:
 
 
 def _stat(file: Path) -> list[int]:
-    found = os.stat(file)
+    found = file.stat()
     return [found.st_size, found.st_mtime_ns, found.st_ino]

@@ -1,15 +1,18 @@
 """``ch.run``: the chain of a survey, each stage where something is missing or stale."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from chandelle.compute.drive import Policy
 from chandelle.compute.lazy_engine import engine_for
 from chandelle.compute.ledger import Ledger
 from chandelle.compute.places import Place
+from chandelle.compute.stage import Home, Planner
 from chandelle.compute.steps import Report, run_steps
 from chandelle.compute.tally import Tally
+from chandelle.core.config import StageConfig
 from chandelle.core.errors import InputError
 from chandelle.pipeline.survey import Survey
 
@@ -24,10 +27,13 @@ class RunResult:
         Of the survey.
     tallies : dict of str to Tally
         By step, in their order.
+    facts : dict of str to mapping
+        What the last task of a stage says of its product: how many supernovae, which status.
     """
 
     folder: Path
     tallies: dict[str, Tally] = field(default_factory=dict)
+    facts: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def n_done(self) -> int:
@@ -36,8 +42,17 @@ class RunResult:
 
     def __repr__(self) -> str:
         lines = [f"run of {self.folder}: {self.n_done} tasks done now"]
-        lines += [f"  {step:20} {tally.text}" for step, tally in self.tallies.items()]
+        for step, tally in self.tallies.items():
+            facts = ", ".join(f"{name} {_plain(fact)}" for name, fact in self.facts[step].items())
+            lines.append(f"  {step:20} {tally.text}{'; ' if facts else ''}{facts}")
         return "\n".join(lines)
+
+
+def _plain(fact: Any) -> str:
+    """A fact in words, ``"ok 98, no_detection 2"``."""
+    if isinstance(fact, dict):
+        return ", ".join(f"{name} {value}" for name, value in fact.items()) or "none"
+    return str(fact)
 
 
 def run(
@@ -102,12 +117,19 @@ def run(
             config, home = survey.config(stage), survey.home
             how = {"policy": policy, "progress": progress}
             result.tallies |= run_steps(stage, config, home, engine, **how)
+            result.facts |= {
+                step: _facts_of(home, plan, config) for step, plan in stage.steps.items()
+            }
     return result
 
 
-def forget(
-    folder: str | Path, *, keys: Sequence[str] = (), failed: bool = False
-) -> dict[str, int]:
+def _facts_of(home: Home, plan: Planner, config: StageConfig) -> Mapping[str, Any]:
+    """What the task of a step says, where there is one alone."""
+    tasks = plan(home, config)
+    return home.receipt_of(tasks[0]).facts if len(tasks) == 1 else {}
+
+
+def forget(folder: str | Path, *, keys: Sequence[str] = (), failed: bool = False) -> dict[str, int]:
     """Forget receipts, so that the next run does their tasks again.
 
     Parameters

@@ -143,6 +143,6 @@ def _at_work(seen: Sequence[Sighting]) -> dict:
     """What drivers at work say together."""
     return {
         "running": sum(one.tally.running for one in seen),
-        "rate": sum(one.rate for one in seen),
+        "rate": float(sum(one.rate for one in seen)),
         "drivers": tuple(f"{one.pid} on {one.host}" for one in seen),
     }

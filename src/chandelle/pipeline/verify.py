@@ -1,11 +1,12 @@
 """``chandelle verify``: is every output still what its task wrote."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from chandelle.compute.identity import identity_of
 from chandelle.compute.ledger import Ledger, stages_in
@@ -119,7 +120,7 @@ def _broken_of(folder: Path, receipt: Receipt) -> list[Broken]:
     ]
 
 
-def _differences(path: Path, facts: dict) -> Iterator[str]:
+def _differences(path: Path, facts: Mapping[str, Any]) -> Iterator[str]:
     """Say what is wrong with an output, if anything."""
     try:
         found = identity_of(path)
