@@ -65,6 +65,8 @@ class Place:
         Time of the driver to hand out a task and to take its outcome.
     idle_s : float
         After how long without work a job is given back.
+    is_shared : bool
+        Whether jobs may take memory from each other.
     """
 
     workers: int
@@ -74,6 +76,7 @@ class Place:
     submit_s: float = 0.0
     take_s: float = 0.0
     idle_s: float = float("inf")
+    is_shared: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,8 +174,12 @@ class SimulatedEngine:
         return f"{self._coming} jobs wait"
 
     def larger_gb(self, task: Task, had: float | None) -> float | None:
-        """All jobs are alike."""
-        return None
+        """Twice as much, as often as it is needed."""
+        return 2 * (had or task.memory_gb)
+
+    def is_shared(self) -> bool:
+        """As the place says."""
+        return self._place.is_shared
 
     def close(self) -> None:
         """End all jobs."""
@@ -289,6 +296,7 @@ def random_births(seed: int, *, queue_s: float, start_s: float) -> Births:
 
 def greedy_makespan(workers: int, fates: Fates, n_task: int) -> float:
     """How long the same runs take where nothing is waited for, tried again at once [s]."""
+    retries = Policy().retries
     again: list[tuple[int, int]] = []
     fresh: Iterator[tuple[int, int]] = ((number, 1) for number in range(n_task))
     busy: list[tuple[float, int, int]] = []
@@ -298,7 +306,8 @@ def greedy_makespan(workers: int, fates: Fates, n_task: int) -> float:
         heapq.heappush(busy, (fates(number, attempt).wall_s, number, attempt))
     while busy:
         time, number, attempt = heapq.heappop(busy)
-        if fates(number, attempt).reason not in {"", "data"}:
+        reason = fates(number, attempt).reason
+        if reason in {"lost", "memory"} or (reason == "transient" and attempt <= retries):
             again.append((number, attempt + 1))
         following = again.pop() if again else next(fresh, None)
         if following is not None:

@@ -61,11 +61,12 @@ def test_other_failures_leave_the_worker(tmp_path, reason):
     assert course.tally.failed == ({"data": 1} if reason == "data" else {})
 
 
-def many(folder, *, seed: int = 1, **changes):
-    """1000 tasks of 10 minutes on 100 workers, 1 % lost."""
-    fates = random_fates(seed, wall_s=600.0, spread=0.1, faults={"lost": 0.01})
+def many(folder, *, seed: int = 1, faults: dict | None = None):
+    """1000 tasks of 10 minutes on 100 workers, 1 % lost unless said otherwise."""
+    fates = random_fates(seed, wall_s=600.0, spread=0.1, faults=faults or {"lost": 0.01})
     births = random_births(seed, queue_s=60.0, start_s=20.0)
-    where = Place(workers=100, births=births, gap_s=0.05, submit_s=2e-3, take_s=2e-3, **changes)
+    busy = {"gap_s": 0.05, "submit_s": 2e-3, "take_s": 2e-3}
+    where = Place(workers=100, births=births, idle_s=60.0, **busy)
     return simulate(where, fates, 1000, folder), greedy_makespan(100, fates, 1000)
 
 
@@ -101,3 +102,22 @@ def test_workers_without_work_are_given_back(tmp_path):
 def test_no_more_jobs_than_tasks(tmp_path):
     course = simulate(place(4), lambda *_: Fate(wall_s=20.0), 2, tmp_path)
     assert course.allocated_s == pytest.approx(2 * 25.0, abs=2.0)
+
+
+@pytest.mark.parametrize(("is_shared", "last_s"), [(False, 20.0), (True, 6 * 20.0)])
+def test_suspects_wait_for_each_other_where_they_share_a_machine(tmp_path, is_shared, last_s):
+    def fate(number: int, attempt: int) -> Fate:
+        return Fate(wall_s=5.0, reason="lost") if attempt < 3 else Fate(wall_s=20.0)
+
+    course = simulate(place(6, is_shared=is_shared), fate, 6, tmp_path)
+    assert (course.tally.done, course.tally.lost) == (6, 12)
+    assert course.makespan_s == pytest.approx(2 * (15.0 + 5.0) + 15.0 + last_s, abs=2.0)
+
+
+@pytest.mark.parametrize("faults", [{"lost": 0.01}, {"lost": 0.05}, {"lost": 0.01, "memory": 0.02}])
+def test_the_driver_keeps_workers_busy(tmp_path, faults):
+    """The makespan holds 60 s in the queue and 20 s of start, beside the two rounds of failures."""
+    course, ceiling_s = many(tmp_path, faults=faults)
+    assert course.tally.done == 1000
+    assert course.efficiency > 0.95
+    assert course.makespan_s < ceiling_s + 2 * (60.0 + 20.0) + 60.0

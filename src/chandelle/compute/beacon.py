@@ -84,7 +84,10 @@ class Beacon:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._path.unlink(missing_ok=True)
+        try:
+            self._path.unlink(missing_ok=True)
+        except OSError as trouble:
+            _log.debug("%s: %s", self._path, trouble)
 
     def show(self) -> None:
         """Write how far it is, unless that was done just before."""
