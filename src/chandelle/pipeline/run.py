@@ -130,8 +130,8 @@ def run(
 
 def _refuse_to_lose(stage: Stage, folder: Path) -> None:
     """Raise where the product of a stage is there and no run has made it."""
-    last = list(stage.steps)[-1]
-    if (folder / stage.writes).exists() and not Ledger(folder, last).entries():
+    is_own = any(Ledger(folder, step).entries() for step in stage.steps)
+    if (folder / stage.writes).exists() and not is_own:
         raise InputError(
             f"{folder / stage.writes}: is there, and no run has made it; begin after {stage.name} "
             "(--from), move it away, or have it replaced (--replace)"
