@@ -177,6 +177,10 @@ class SimulatedEngine:
             self._ask(self.time)
         return f"{self._coming} jobs wait"
 
+    def larger_gb(self, task: Task, had: float | None) -> float | None:
+        """All jobs are alike."""
+        return None
+
     def close(self) -> None:
         """End all jobs."""
         for worker in list(self._since):

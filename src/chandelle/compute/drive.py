@@ -15,6 +15,7 @@ from chandelle.compute.beacon import Beacon
 from chandelle.compute.engine import Engine
 from chandelle.compute.ledger import Entry, Ledger
 from chandelle.compute.receipt import Reason
+from chandelle.compute.resources import next_gb
 from chandelle.compute.tally import Tally
 from chandelle.compute.task import Task
 from chandelle.compute.usage import Usage
@@ -46,8 +47,8 @@ class Policy:
         Further runs of a task that failed for its place.
     backoff_s : float
         Wait before the first of them; doubled each time.
-    memory_gb : tuple of float
-        Classes of memory, rising.
+    memory_gb : tuple of float, optional
+        Classes of memory, rising, instead of those of the place.
     losses : int
         A task whose process died so often runs alone in the next class of memory.
     report_s, give_up_s : float
@@ -57,7 +58,7 @@ class Policy:
 
     retries: int = 3
     backoff_s: float = 1.0
-    memory_gb: tuple[float, ...] = (4.0, 8.0, 16.0, 32.0, 64.0)
+    memory_gb: tuple[float, ...] | None = None
     losses: int = 2
     report_s: float = 30.0
     give_up_s: float = 900.0
@@ -164,6 +165,7 @@ class Driver:
             for outcome in self.engine.wait(_TICK_S):
                 self._take(outcome)
             self._watch()
+            self.tally.running = min(len(self._out), self.engine.workers())
             beacon.show()
             self._report(self.tally)
         self._report(self.tally)
@@ -207,7 +209,6 @@ class Driver:
             if attempt is None:
                 return
             self._out[attempt.task.id] = attempt
-            self.tally.running = len(self._out)
             self.engine.submit(attempt.task, attempt=attempt.number, memory_gb=attempt.memory_gb)
             if attempt.is_alone:
                 return
@@ -229,7 +230,6 @@ class Driver:
     def _take(self, outcome: Outcome) -> None:
         """Count an outcome, or try its task again."""
         attempt = self._out.pop(outcome.id, None)
-        self.tally.running = len(self._out)
         if attempt is None:
             return
         self.tally.busy_s += outcome.wall_s
@@ -278,8 +278,9 @@ class Driver:
 
     def _larger(self, attempt: _Attempt) -> float | None:
         """Next class of memory [GB], if there is one."""
-        had = attempt.memory_gb or attempt.task.memory_gb
-        return next((gb for gb in self.policy.memory_gb if gb > had), None)
+        if self.policy.memory_gb is None:
+            return self.engine.larger_gb(attempt.task, attempt.memory_gb)
+        return next_gb(attempt.memory_gb or attempt.task.memory_gb, self.policy.memory_gb)
 
     def _give_up(self, attempt: _Attempt, outcome: Outcome) -> None:
         """Write the receipt of a failure, if the worker could not, and count it."""
