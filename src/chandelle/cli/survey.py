@@ -27,10 +27,10 @@ def run(
         Where tasks run: serial, local, local:N, slurm:PROFILE, slurm-array:PROFILE, or tcp:// and
         the address of a dask scheduler.
     """
-    from chandelle.cli.cache import use_compilation_cache
+    from chandelle.compute.programs import keep_programs
     from chandelle.pipeline.run import run as run_survey
 
-    use_compilation_cache()
+    keep_programs()
     with live_steps() as told:
         result = run_survey(directory, on=on, start=from_, until=until, progress=told)
     say(repr(result))

@@ -2,7 +2,7 @@
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from pydantic import Field
 from chandelle.compute.identity import identity_of
 from chandelle.compute.lazy_engine import engine_for
 from chandelle.compute.places import Place
+from chandelle.compute.prefetch import prefetch
 from chandelle.compute.stage import Home, NotReadyError, Plan, Planner, Stage
 from chandelle.compute.steps import run_steps
 from chandelle.compute.tally import Tally
@@ -235,16 +236,15 @@ def gather_fits(task: Task, folder: Path) -> dict[str, Any]:
         names = derivative_names(arranged.whole(), arranged.bands, plan.constraints.names)
     failed = set(task.settings["failed"])
 
-    def blocks() -> Iterator[SaltFits]:
-        for number in range(len(arranged)):
-            place = f"{task.settings['work']}/blocks/{number:06d}.parquet"
-            if number in failed:
-                yield _unfitted(config, arranged, number)
-            else:
-                _expect(folder / place, task.inputs[place])
-                yield SaltFits.read(folder / place)
+    def block(number: int) -> SaltFits:
+        place = f"{task.settings['work']}/blocks/{number:06d}.parquet"
+        if number in failed:
+            return _unfitted(config, arranged, number)
+        _expect(folder / place, task.inputs[place])
+        return SaltFits.read(folder / place)
 
-    status = write_fits(folder / task.outputs[0], blocks(), names=names)
+    blocks = prefetch(range(len(arranged)), block)
+    status = write_fits(folder / task.outputs[0], blocks, names=names)
     return {"supernovae": sum(status.values()), "status": status}
 
 
