@@ -18,6 +18,7 @@ from chandelle.cli.doctor import doctor
 from chandelle.cli.fetch import fetch
 from chandelle.cli.lightcurves import fit_lightcurves
 from chandelle.cli.report import report
+from chandelle.cli.scaling import scaling
 from chandelle.cli.simulate import simulate
 from chandelle.cli.standardize import standardize
 from chandelle.core.errors import ChandelleError
@@ -46,6 +47,7 @@ for command in (
     report,
     fetch,
     doctor,
+    scaling,
 ):
     app.command(command)
 

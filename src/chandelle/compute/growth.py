@@ -82,6 +82,8 @@ class Law:
         Smallest and largest size measured.
     dof : float
         Degrees of freedom of the scatter.
+    offset : float
+        What was taken off the cost before the fit, known beforehand.
     """
 
     powers: _Array
@@ -93,6 +95,7 @@ class Law:
     n_min: float
     n_max: float
     dof: float
+    offset: float = 0.0
 
     @property
     def power(self) -> Interval:
@@ -134,7 +137,7 @@ class Law:
         widths = np.hypot(self.widths, self.drifts * np.sqrt(beyond**3 / 3.0))
         values = (self.centers + shapes)[:, None] + widths[:, None] * nodes
         weights = np.broadcast_to(self.weights[:, None] / len(nodes), values.shape)
-        return _interval(np.exp(values.ravel()), weights.ravel())
+        return _interval(np.exp(values.ravel()) + self.offset, weights.ravel())
 
 
 def fit_law(n: _Array, y: _Array, *, err: _Array) -> Law:
@@ -143,8 +146,9 @@ def fit_law(n: _Array, y: _Array, *, err: _Array) -> Law:
     The logarithms of the measurements scatter about that of the law by :math:`s e_i`, where the
     scale s is about 1, within what one measurement would tell, and otherwise told by the
     scatter itself. A priori p is uniform in 0 to 5; with probability one half there is no
-    constant, else its share in the cost of the smallest size is uniform. With probability one
-    quarter p is no constant: it walks at random with log N, by 0.03 to 0.5 over an e-fold.
+    constant, else the share of what grows in the cost of the smallest size has a density that
+    falls as its root. With probability one quarter p is no constant: it walks at random with log N,
+    by 0.03 to 0.5 over an e-fold.
 
     Parameters
     ----------
@@ -239,7 +243,7 @@ def _weighed(
     none = np.zeros(_N_GRID)
     powers = np.concatenate([np.repeat(p, _N_GRID), p])
     growths = np.concatenate([np.tile(g, _N_GRID), none])
-    log_prior = np.concatenate([np.tile(g + np.log(g[1] - g[0]), _N_GRID), none])
+    log_prior = np.concatenate([np.tile(0.5 * g + np.log(0.5 * (g[1] - g[0])), _N_GRID), none])
     log_prior += np.log((p[1] - p[0]) * _PRIORS[drift])
     precision = np.linalg.inv(covariance)
     weights = precision.sum(axis=0)

@@ -2,7 +2,8 @@
 
 import math
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def measure_scaling(
     limit_s: float = 600.0,
     budget_s: float = math.inf,
     memory_gb: float | None = None,
-    progress: Callable[[Measurement], None] | None = None,
+    progress: Callable[[Scaling], None] | None = None,
 ) -> Scaling:
     """Measure time and memory of a function at several sizes, each in a process of its own.
 
@@ -58,7 +59,7 @@ def measure_scaling(
     memory_gb : float, optional
         Memory a size may take; it is ended beyond. 0.9 of what is free if absent.
     progress : callable, optional
-        Gets each measurement when it is done.
+        Gets what there is: before the first size, and after each.
 
     Returns
     -------
@@ -84,28 +85,28 @@ def measure_scaling(
         "threads": threads,
     }
     free_gb = memory_gb or _SHARE * min(psutil.virtual_memory().available / _GB, memory_here())
-    done: list[Measurement] = []
-    for n in wanted:
-        spent = sum(one.total_s for one in done)
-        reason = _why_not(done, n, left_s=budget_s - spent)
-        if reason:
-            measured = Measurement(n=n, status="not run", reason=reason)
-        else:
-            limit = min(limit_s, budget_s - spent)
-            how = {"threads": threads, "limit_s": limit, "memory_gb": free_gb}
-            measured = measure_size({**asked, "n": n}, **how)
-        done.append(measured)
-        if progress is not None:
-            progress(measured)
-    return Scaling(
+    found = Scaling(
         function=label_of(function),
         setup="" if setup is None else label_of(setup),
         threads=threads,
         host=host(),
         n_cores=len(cores()),
         memory_gb=memory_here(),
-        measurements=tuple(done),
+        measurements=(),
     )
+    tell = progress or (lambda _: None)
+    tell(found)
+    for n in wanted:
+        left = budget_s - sum(one.total_s for one in found.measurements)
+        reason = _why_not(found.measurements, n, left_s=left)
+        if reason:
+            measured = Measurement(n=n, status="not run", reason=reason)
+        else:
+            how = {"threads": threads, "limit_s": min(limit_s, left), "memory_gb": free_gb}
+            measured = measure_size({**asked, "n": n}, **how)
+        found = replace(found, measurements=(*found.measurements, measured))
+        tell(found)
+    return found
 
 
 def _checked(sizes: Iterable[int], repeats: int, threads: int | None) -> list[int]:
@@ -126,7 +127,7 @@ def _checked(sizes: Iterable[int], repeats: int, threads: int | None) -> list[in
     return sorted(int(n) for n in wanted)
 
 
-def _why_not(done: list[Measurement], n: int, *, left_s: float) -> str:
+def _why_not(done: Sequence[Measurement], n: int, *, left_s: float) -> str:
     """Why a size is not to be run after the smaller ones; empty if it is."""
     for one in done:
         if one.status == "time":
@@ -137,7 +138,7 @@ def _why_not(done: list[Measurement], n: int, *, left_s: float) -> str:
     return ""
 
 
-def _expected_s(done: list[Measurement], n: int) -> float:
+def _expected_s(done: Sequence[Measurement], n: int) -> float:
     """Wall time that the next size will take, from the last two: at least linear from one."""
     known = [one for one in done if one.is_measured]
     if not known:

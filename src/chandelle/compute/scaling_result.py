@@ -3,14 +3,14 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from chandelle.compute.growth import Interval, Law, fit_law
+from chandelle.compute.growth import N_LEAST, Interval, Law, fit_law
 from chandelle.compute.scaling_size import Measurement
 from chandelle.core.atomic import atomic_file
 from chandelle.core.errors import InputError
@@ -23,12 +23,17 @@ if TYPE_CHECKING:
 
 TARGETS: Mapping[str, int] = {"ztf": 40_000, "lsst": 400_000}
 """Supernovae of the samples that a cost is projected to."""
+KINDS = (".json", ".parquet")
+"""Suffixes of the files that measurements are kept in."""
 Cost = Literal["cpu_s", "wall_s", "peak_gb"]
 _LEAST_ERR = 0.01
 """Relative error of a time, however well its repeats agree: no law is exact on a real machine."""
 _MEMORY_ERR_GB = 0.0002
 """Memory by which equal processes differ."""
+_MARGIN_GB = 0.001
+"""Counted as if it came after the imports, so that relative errors stay finite without growth."""
 _UNREPEATED_ERR = 0.05
+"""Relative scatter of a time where no size has repeats to tell it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +91,11 @@ class Scaling:
     def measured(self) -> tuple[Measurement, ...]:
         """The sizes with a cost."""
         return tuple(one for one in self.measurements if one.is_measured)
+
+    @property
+    def has_laws(self) -> bool:
+        """Whether enough sizes have a cost to tell how it grows."""
+        return len(self.measured) >= N_LEAST
 
     @property
     def table(self) -> "pa.Table":
@@ -208,13 +218,10 @@ class Scaling:
         str
             Some lines.
         """
-        from chandelle.compute.profile import load_profile
-        from chandelle.compute.scaling_text import report_of
+        from chandelle.compute.scaling_text import place_of, report_of
 
-        name = "" if profile is None else profile if isinstance(profile, str) else profile.partition
-        known = load_profile(profile) if isinstance(profile, str) else profile
-        place = None if known is None else (name or known.kind, known)
-        return report_of(self, targets=TARGETS if targets is None else targets, place=place)
+        wanted = TARGETS if targets is None else targets
+        return report_of(self, targets=wanted, place=place_of(profile))
 
     def __str__(self) -> str:
         return self.report()
@@ -276,14 +283,15 @@ class Scaling:
 def _law(measured: tuple[Measurement, ...], cost: Cost) -> Law:
     n = np.array([one.n for one in measured], dtype=float)
     y = np.array([getattr(one, cost) for one in measured], dtype=float)
-    return fit_law(n, y, err=_errors(measured, cost, y))
+    if cost != "peak_gb":
+        return fit_law(n, y, err=_time_errors(measured, cost))
+    base = min(one.base_gb for one in measured) - _MARGIN_GB
+    grown = np.maximum(y - base, _MARGIN_GB)
+    return replace(fit_law(n, grown, err=np.hypot(_LEAST_ERR, _MEMORY_ERR_GB / grown)), offset=base)
 
 
-def _errors(measured: tuple[Measurement, ...], cost: Cost, y: np.ndarray) -> np.ndarray:
-    """Relative errors: those of equal processes for memory, of medians of repeats for time."""
-    if cost == "peak_gb":
-        own = y - np.array([one.base_gb for one in measured])
-        return np.hypot(_MEMORY_ERR_GB, _LEAST_ERR * own) / y
+def _time_errors(measured: tuple[Measurement, ...], cost: Cost) -> np.ndarray:
+    """Relative errors of the medians of repeats, whose scatter is about the same for all sizes."""
     runs = [np.log(one.cpu_runs if cost == "cpu_s" else one.wall_runs) for one in measured]
     counts = np.array([len(one) for one in runs])
     free = counts.sum() - len(runs)
@@ -303,6 +311,6 @@ def _row(values: dict[str, Any]) -> Measurement:
 
 def _kind_of(path: str | Path) -> str:
     kind = Path(path).suffix
-    if kind not in {".json", ".parquet"}:
-        raise InputError(f"{path}: expected a name that ends in .json or .parquet")
+    if kind not in KINDS:
+        raise InputError(f"{path}: expected a name that ends in {' or '.join(KINDS)}")
     return kind

@@ -77,6 +77,11 @@ class Measurement:
         return bool(self.cpu_runs)
 
     @property
+    def has_failed(self) -> bool:
+        """Whether it ran and did not end well."""
+        return self.status not in {"ok", "not run"}
+
+    @property
     def cpu_s(self) -> float:
         """CPU seconds of a call, of the process and its children: the median of the repeats."""
         return median(self.cpu_runs) if self.cpu_runs else float("nan")

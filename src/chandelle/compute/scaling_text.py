@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from chandelle.compute.profile import Profile
     from chandelle.compute.scaling_result import Cost, Projection, Scaling
 
+    Place = tuple[str, Profile]
+
 FAR = 30.0
 """Times the largest size beyond which a projection is told to be a guess."""
 _TIMES = ((1e-3, 1e-6, "µs"), (1.0, 1e-3, "ms"), (100.0, 1.0, "s"), (6e3, 60.0, "min"))
@@ -20,6 +22,7 @@ _NAMES: "Mapping[Cost, str]" = {"cpu_s": "CPU time", "wall_s": "wall time", "pea
 _FIRST_S = 0.5
 _SEVERAL = 3.0
 _SEEN = 0.05
+_UNSETTLED = 0.2
 _COLUMNS = {"N": 10, "CPU": 11, "wall": 11, "first call": 12, "memory": 11}
 _DATA_COLUMN = {"of it data": 12}
 
@@ -28,7 +31,7 @@ def report_of(
     scaling: "Scaling",
     *,
     targets: Mapping[str, int],
-    place: "tuple[str, Profile] | None" = None,
+    place: "Place | None" = None,
 ) -> str:
     """Write a scaling in words.
 
@@ -39,7 +42,7 @@ def report_of(
     targets : mapping of str to int
         Sizes to project to.
     place : tuple of str and Profile, optional
-        A batch system and its name.
+        As `place_of` gives it.
 
     Returns
     -------
@@ -50,6 +53,23 @@ def report_of(
     rows = [row_of(one, has_setup=has_setup) for one in scaling.measurements]
     table = [header_of(has_setup=has_setup), *rows]
     return "\n".join([title_of(scaling), "", *table, *outlook_of(scaling, targets, place)])
+
+
+def place_of(profile: "str | Profile | None") -> "Place | None":
+    """A batch system with its name.
+
+    Raises
+    ------
+    InputError
+        If there is none of this name.
+    """
+    from chandelle.compute.profile import load_profile
+
+    if profile is None:
+        return None
+    if isinstance(profile, str):
+        return profile, load_profile(profile)
+    return profile.partition or profile.kind, profile
 
 
 def title_of(scaling: "Scaling") -> str:
@@ -78,11 +98,9 @@ def row_of(one: Measurement, *, has_setup: bool) -> str:
     return line if one.status == "ok" else f"{line}  {one.status}: {one.reason}"
 
 
-def outlook_of(
-    scaling: "Scaling", targets: Mapping[str, int], place: "tuple[str, Profile] | None"
-) -> list[str]:
+def outlook_of(scaling: "Scaling", targets: Mapping[str, int], place: "Place | None") -> list[str]:
     """Lines on what grows and what it will come to; why there are none, with too few sizes."""
-    if len(scaling.measured) < N_LEAST:
+    if not scaling.has_laws:
         n = len(scaling.measured)
         return ["", f"no law: it takes {N_LEAST} sizes that were measured, there are {n}"]
     laws = [_grows(scaling, cost) for cost in _NAMES]
@@ -127,10 +145,11 @@ def _grows(scaling: "Scaling", cost: "Cost") -> str:
 def remarks_of(
     scaling: "Scaling",
     projections: "Mapping[str, Projection]",
-    place: "tuple[str, Profile] | None",
+    place: "Place | None",
 ) -> Iterator[str]:
     """What must be said beside the numbers."""
     yield from _on_first_calls(scaling)
+    yield from _on_slopes(scaling)
     largest = max(one.n for one in scaling.measured)
     far = {name: one.factor for name, one in projections.items() if one.factor > FAR}
     if far:
@@ -157,6 +176,18 @@ def _on_first_calls(scaling: "Scaling") -> Iterator[str]:
         yield (
             "what the first call takes more grows with N: if the function keeps its results, the "
             "later calls do not tell what they cost"
+        )
+
+
+def _on_slopes(scaling: "Scaling") -> Iterator[str]:
+    """Where the two largest sizes alone say something else than the law of all."""
+    former, last = scaling.measured[-2:]
+    slope = math.log(last.cpu_s / former.cpu_s) / math.log(last.n / former.n)
+    power = scaling.law("cpu_s").power
+    if abs(slope - power.median) > max(_UNSETTLED, power.err):
+        yield (
+            f"between the two largest sizes CPU time grows as N^{slope:.2f}: the power is not "
+            "settled; measure larger sizes"
         )
 
 
