@@ -114,12 +114,12 @@ class Law:
         ratio = _interval(_shape(self.powers, self.log_growths, x), self.weights)
         return ratio.low95 > _SEEN
 
-    def predict(self, n: float) -> Interval:
+    def predict(self, n: int | float) -> Interval:
         """Cost of a size.
 
         Parameters
         ----------
-        n : float
+        n : int or float
             Number of objects.
 
         Returns

@@ -6,6 +6,7 @@ that a process that dies loses only its last call.
 """
 
 import base64
+import contextlib
 import gc
 import json
 import os
@@ -91,7 +92,7 @@ class _Calls:
 
     def call(self) -> tuple[float, float]:
         """Wall and CPU seconds of a call with the data that were prepared."""
-        is_reset = _reset_peak()
+        _reset_peak()
         others = _cpu_of_children()
         cpu, wall = time.process_time(), time.perf_counter()
         result = self._function(self._data)
@@ -99,7 +100,7 @@ class _Calls:
             sys.modules["jax"].block_until_ready(result)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         cpu += max(_cpu_of_children() - others, 0.0)
-        self.peak_gb = max(self.peak_gb, _peak_gb(is_reset=is_reset))
+        self.peak_gb = max(self.peak_gb, _peak_gb())
         return wall, cpu
 
     def repeat(self) -> tuple[float, float, int]:
@@ -126,20 +127,18 @@ def _cpu_of_children() -> float:
     return total
 
 
-def _reset_peak() -> bool:
-    """Let Linux forget the largest memory so far; whether it did."""
-    try:
+def _reset_peak() -> None:
+    """Let Linux forget the largest memory so far; where it does not, that of the setup counts."""
+    with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    except OSError:
-        return False
-    return True
 
 
-def _peak_gb(*, is_reset: bool) -> float:
-    """Largest resident memory since it was reset, or ever."""
-    if is_reset:
-        status = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-        line = next(line for line in status if line.startswith("VmHWM"))
+def _peak_gb() -> float:
+    """Largest resident memory since it was reset."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        lines = status.read_text(encoding="utf-8").splitlines()
+        line = next(line for line in lines if line.startswith("VmHWM"))
         return float(line.split()[1]) * 1024 / _GB
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / _GB

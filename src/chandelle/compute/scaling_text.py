@@ -248,5 +248,5 @@ def _in_unit(value: float, units: tuple[tuple[float, float, str], ...]) -> str:
     return f"{number:.0f} {name}" if number >= 100 else f"{number:.3g} {name}"
 
 
-def _grouped(n: float) -> str:
+def _grouped(n: int | float) -> str:
     return f"{n:,.0f}".replace(",", " ")
