@@ -21,6 +21,7 @@ COMMANDS = (
     "report",
     "fetch",
     "doctor",
+    "scaling",
 )
 
 

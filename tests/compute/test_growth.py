@@ -133,3 +133,12 @@ def test_few_sizes_are_refused_and_three_give_wide_errors():
     three = fit_law(SIZES[[0, 2, 3]], SIZES[[0, 2, 3]], err=np.full(3, 0.03))
     four = fit_law(SIZES, SIZES, err=np.full(4, 0.03))
     assert three.predict(LSST).high95 > four.predict(LSST).high95
+
+
+def test_a_constant_that_is_certain():
+    """A constant of a tenth, within the errors: only who knows of it finds the power."""
+    y, err = 0.1 + SIZES / SIZES[0], np.array([0.03, 0.02, 0.01, 0.01])
+    known = fit_law(SIZES, y, err=err, may_be_pure=False)
+    unknown = fit_law(SIZES, y, err=err)
+    assert known.power.median == pytest.approx(1.0, abs=0.01)
+    assert unknown.power.median < known.power.median

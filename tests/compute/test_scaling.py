@@ -207,9 +207,9 @@ def test_a_file_that_fails_is_told_with_its_line(tmp_path):
         ch.measure_scaling(f"{tmp_path / 'broken.py'}:f", SIZES)
 
 
-def test_a_file_may_import_its_neighbours_and_be_called_like_a_library(tmp_path):
-    (tmp_path / "neighbour.py").write_text("def work(n): return n\n")
-    (tmp_path / "json.py").write_text("from neighbour import work\ndef f(n): return work(n)\n")
+def test_a_file_may_import_its_neighbors_and_be_called_like_a_library(tmp_path):
+    (tmp_path / "neighbor.py").write_text("def work(n): return n\n")
+    (tmp_path / "json.py").write_text("from neighbor import work\ndef f(n): return work(n)\n")
     found = ch.measure_scaling(f"{tmp_path / 'json.py'}:f", [1, 2, 3], repeats=1)
     assert statuses(found) == ["ok"] * 3
 

@@ -27,7 +27,6 @@ _PRIOR_DOF = 1.0
 """Measurements that the errors given count for, beside the scatter about the law."""
 _PRIORS = {0.0: 0.75, 0.03: 0.05, 0.06: 0.05, 0.12: 0.05, 0.25: 0.05, 0.5: 0.05}
 """Drifts of the power, per root of an e-fold in size, and their probabilities beforehand."""
-_DRIFTS = tuple(_PRIORS)
 _NODES = (np.arange(15) + 0.5) / 15
 _NOTHING = 1e-300
 _SEEN = 0.002
@@ -140,15 +139,15 @@ class Law:
         return _interval(np.exp(values.ravel()) + self.offset, weights.ravel())
 
 
-def fit_law(n: _Array, y: _Array, *, err: _Array) -> Law:
+def fit_law(n: _Array, y: _Array, *, err: _Array, may_be_pure: bool = True) -> Law:
     r"""Find the laws y = a + b N^p that agree with measurements.
 
     The logarithms of the measurements scatter about that of the law by :math:`s e_i`, where the
     scale s is about 1, within what one measurement would tell, and otherwise told by the
-    scatter itself. A priori p is uniform in 0 to 5; with probability one half there is no
-    constant, else the share of what grows in the cost of the smallest size has a density that
-    falls as its root. With probability one quarter p is no constant: it walks at random with log N,
-    by 0.03 to 0.5 over an e-fold.
+    scatter itself. A priori p, 0 to 5, has the density exp(-p). With probability one half there is
+    no constant (never, if it may not be pure), else the share of what grows in the cost of the
+    smallest size has a density that falls as its root. With probability one quarter p is no
+    constant: it walks at random with log N, by 0.03 to 0.5 over an e-fold.
 
     Parameters
     ----------
@@ -158,6 +157,8 @@ def fit_law(n: _Array, y: _Array, *, err: _Array) -> Law:
         Costs, positive.
     err : Array, shape (size,)
         Relative errors.
+    may_be_pure : bool
+        Whether there may be no constant at all.
 
     Returns
     -------
@@ -183,8 +184,8 @@ def fit_law(n: _Array, y: _Array, *, err: _Array) -> Law:
         )
     if not (np.all(n > 0) and np.all(y > 0) and np.all(err > 0)):
         raise InputError(f"sizes, costs and errors must be positive, got {n}, {y}, {err}")
-    x, z = np.log(n / np.min(n)), np.log(y)
-    kinds = [_narrowed(x, z, err, drift) for drift in _DRIFTS]
+    data = _Data(np.log(n / np.min(n)), np.log(y), err, may_be_pure)
+    kinds = [_narrowed(data, drift) for drift in _PRIORS]
     cells = _Cells(*(np.concatenate([getattr(k, part.name) for k in kinds]) for part in _PARTS))
     weights = np.exp(cells.log_weights - cells.log_weights.max())
     return Law(
@@ -198,6 +199,22 @@ def fit_law(n: _Array, y: _Array, *, err: _Array) -> Law:
         n_max=float(np.max(n)),
         dof=_PRIOR_DOF + len(n) - 1,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Data:
+    """Logarithms of sizes, from that of the smallest on, and of costs, with their errors."""
+
+    x: _Array
+    z: _Array
+    err: _Array
+    may_be_pure: bool
+
+    def covariance(self, drift: float) -> _Array:
+        """Of the costs: their errors, and a slope that walks away from that at the largest size."""
+        before = self.x.max() - self.x
+        least, most = np.minimum.outer(before, before), np.maximum.outer(before, before)
+        return np.diag(self.err**2) + drift**2 * least**2 * (3.0 * most - least) / 6.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,35 +236,32 @@ class _Cells:
 _PARTS = fields(_Cells)
 
 
-def _narrowed(x: _Array, z: _Array, err: _Array, drift: float) -> _Cells:
+def _narrowed(data: _Data, drift: float) -> _Cells:
     """Cells that matter: a coarse grid first, then finer ones around what is likely."""
     low, high = np.array([0.0, np.log(_LEAST_GROWTH)]), np.array([POWER_MAX, 0.0])
-    before = x.max() - x
-    least, most = np.minimum.outer(before, before), np.maximum.outer(before, before)
-    covariance = np.diag(err**2) + drift**2 * least**2 * (3.0 * most - least) / 6.0
-    cells = _weighed(low, high, x, z, covariance, drift).likely()
+    cells = _weighed(low, high, data, drift).likely()
     for _ in range(_N_PASSES - 1):
         step = (high - low) / (_N_GRID - 1)
         found = np.array([cells.powers, cells.log_growths])
         low = np.maximum(low, found.min(axis=1) - step)
         high = np.minimum(high, found.max(axis=1) + step)
-        cells = _weighed(low, high, x, z, covariance, drift).likely()
+        cells = _weighed(low, high, data, drift).likely()
     return cells
 
 
-def _weighed(
-    low: _Array, high: _Array, x: _Array, z: _Array, covariance: _Array, drift: float
-) -> _Cells:
+def _weighed(low: _Array, high: _Array, data: _Data, drift: float) -> _Cells:
     """A grid of laws with and a row of laws without a constant; amplitude and scatter go out."""
     p, g = (np.linspace(low[i], high[i], _N_GRID) for i in range(2))
-    none = np.zeros(_N_GRID)
-    powers = np.concatenate([np.repeat(p, _N_GRID), p])
-    growths = np.concatenate([np.tile(g, _N_GRID), none])
-    log_prior = np.concatenate([np.tile(0.5 * g + np.log(0.5 * (g[1] - g[0])), _N_GRID), none])
+    alone = p if data.may_be_pure else p[:0]
+    powers = np.concatenate([np.repeat(p, _N_GRID), alone])
+    growths = np.concatenate([np.tile(g, _N_GRID), np.zeros_like(alone)])
+    with_constant = np.tile(0.5 * g + np.log(0.5 * (g[1] - g[0])), _N_GRID)
+    log_prior = np.concatenate([with_constant, np.zeros_like(alone)]) - powers
     log_prior += np.log((p[1] - p[0]) * _PRIORS[drift])
+    x, covariance = data.x, data.covariance(drift)
     precision = np.linalg.inv(covariance)
     weights = precision.sum(axis=0)
-    residuals = z - _shape(powers[:, None], growths[:, None], x)
+    residuals = data.z - _shape(powers[:, None], growths[:, None], x)
     centers = residuals @ weights / weights.sum()
     residuals -= centers[:, None]
     chi2 = np.einsum("ci,ij,cj->c", residuals, precision, residuals, optimize=True)

@@ -139,16 +139,15 @@ def _why_not(done: Sequence[Measurement], n: int, *, left_s: float) -> str:
 
 
 def _expected_s(done: Sequence[Measurement], n: int) -> float:
-    """Wall time that the next size will take, from the last two: at least linear from one."""
+    """Wall time that the next size will take: at least linear, steeper as the last two say."""
     known = [one for one in done if one.is_measured]
     if not known:
         return 0.0
-    last = known[-1]
-    power = 1.0
+    last, power = known[-1], 1.0
     if len(known) > 1:
         former = known[-2]
-        power = math.log(last.total_s / former.total_s) / math.log(last.n / former.n)
-    return last.total_s * (n / last.n) ** max(power, 0.0)
+        power = math.log(last.work_s / former.work_s) / math.log(last.n / former.n)
+    return last.total_s + last.work_s * ((n / last.n) ** max(power, 1.0) - 1.0)
 
 
 def memory_here() -> float:

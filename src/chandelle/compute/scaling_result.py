@@ -111,13 +111,13 @@ class Scaling:
         """The measurements as a data frame."""
         return self.table.to_pandas()
 
-    def law(self, cost: Cost) -> Law:
+    def law(self, cost: str) -> Law:
         """Fit how a cost grows.
 
         Parameters
         ----------
-        cost : "cpu_s", "wall_s" or "peak_gb"
-            Which.
+        cost : str
+            ``"cpu_s"``, ``"wall_s"`` or ``"peak_gb"``.
 
         Returns
         -------
@@ -280,17 +280,18 @@ class Scaling:
 
 
 @lru_cache(maxsize=64)
-def _law(measured: tuple[Measurement, ...], cost: Cost) -> Law:
+def _law(measured: tuple[Measurement, ...], cost: str) -> Law:
     n = np.array([one.n for one in measured], dtype=float)
     y = np.array([getattr(one, cost) for one in measured], dtype=float)
     if cost != "peak_gb":
         return fit_law(n, y, err=_time_errors(measured, cost))
     base = min(one.base_gb for one in measured) - _MARGIN_GB
     grown = np.maximum(y - base, _MARGIN_GB)
-    return replace(fit_law(n, grown, err=np.hypot(_LEAST_ERR, _MEMORY_ERR_GB / grown)), offset=base)
+    err = np.hypot(_LEAST_ERR, _MEMORY_ERR_GB / grown)
+    return replace(fit_law(n, grown, err=err, may_be_pure=False), offset=base)
 
 
-def _time_errors(measured: tuple[Measurement, ...], cost: Cost) -> np.ndarray:
+def _time_errors(measured: tuple[Measurement, ...], cost: str) -> np.ndarray:
     """Relative errors of the medians of repeats, whose scatter is about the same for all sizes."""
     runs = [np.log(one.cpu_runs if cost == "cpu_s" else one.wall_runs) for one in measured]
     counts = np.array([len(one) for one in runs])

@@ -91,6 +91,11 @@ class Measurement:
         """Wall seconds of a call: the median of the repeats."""
         return median(self.wall_runs) if self.wall_runs else float("nan")
 
+    @property
+    def work_s(self) -> float:
+        """Wall time of one call for the first and for each repeat, and of their setups."""
+        return (1 + len(self.wall_runs)) * (self.setup_s + self.wall_s)
+
 
 def measure_size(
     request: Mapping[str, Any], *, threads: int | None, limit_s: float, memory_gb: float

@@ -183,8 +183,8 @@ def _on_slopes(scaling: "Scaling") -> Iterator[str]:
     """Where the two largest sizes alone say something else than the law of all."""
     former, last = scaling.measured[-2:]
     slope = math.log(last.cpu_s / former.cpu_s) / math.log(last.n / former.n)
-    power = scaling.law("cpu_s").power
-    if abs(slope - power.median) > max(_UNSETTLED, power.err):
+    law = scaling.law("cpu_s")
+    if law.is_growing and abs(slope - law.power.median) > _UNSETTLED:
         yield (
             f"between the two largest sizes CPU time grows as N^{slope:.2f}: the power is not "
             "settled; measure larger sizes"
