@@ -35,7 +35,7 @@ def test_a_setup_and_targets_of_ones_own(run):
     how = ("--setup", f"{SCALED}:numbers", "--sizes", "1000,10000,100000", "--repeats", 1)
     result = run("scaling", f"{SCALED}:sort_in_place", *how, "--to", "all=1e6")
     assert result.code == 0
-    assert "of it data" in result.out
+    assert "of it setup" in result.out
     assert "all" in result.out
     assert "lsst" not in result.out
 

@@ -104,6 +104,13 @@ def test_the_first_call_is_apart():
     assert "the first call takes" in str(found)
 
 
+def test_what_is_compiled_and_kept_is_no_cost_of_the_smallest_size(monkeypatch, tmp_path):
+    monkeypatch.setenv("SCALED_CACHE", str(tmp_path / "cache"))
+    found = measure("compiles_once", [300, 1000, 3000], repeats=1)
+    assert found.cold_s > 0.5
+    assert all(one.first_s < 0.3 for one in found.measurements)
+
+
 def test_results_that_are_kept_are_told():
     assert "if the function keeps its results" in str(measure("remembers", [10, 100, 1000]))
 

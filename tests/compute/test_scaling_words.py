@@ -71,6 +71,11 @@ def test_the_report_of_what_does_not_fit():
     assert repr(made_scaling(2.0, first_s=3.0)) == text
 
 
+def test_what_was_compiled_and_kept_is_told():
+    text = made_scaling(first_s=1.0, cold_s=30.0).report()
+    assert "the very first one took 30 s" in text
+
+
 def test_a_quiet_report_has_no_remarks():
     text = made_scaling(sizes=(3000, 10_000, 30_000), gb_at_100=1e-4).report()
     assert "- " not in text

@@ -13,6 +13,7 @@ def made_scaling(
     gb_at_100: float = 0.01,
     sizes: tuple[int, ...] = SIZES,
     first_s: float = 0.0,
+    cold_s: float = 0.0,
     name: str = "my.py:func",
 ) -> Scaling:
     """Time and memory that grow with the same power, memory above 0.1 GB; repeats agree."""
@@ -33,4 +34,11 @@ def made_scaling(
                 total_s=4 * cpu,
             )
         )
-    return Scaling(function=name, host="here", n_cores=2, memory_gb=24.0, measurements=tuple(rows))
+    return Scaling(
+        function=name,
+        host="here",
+        n_cores=2,
+        memory_gb=24.0,
+        cold_s=cold_s,
+        measurements=tuple(rows),
+    )

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -133,4 +134,13 @@ def prints(n: int) -> int:
     """Talk on both channels."""
     sys.stdout.write("hello\n")
     sys.stderr.write("there\n")
+    return linear(n)
+
+
+def compiles_once(n: int) -> int:
+    """Make something that takes long and is kept in a file, the first time."""
+    kept = Path(os.environ["SCALED_CACHE"])
+    if not kept.exists():
+        linear(1_000_000)
+        kept.touch()
     return linear(n)

@@ -2,6 +2,7 @@
 
 import math
 import os
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -35,8 +36,9 @@ def measure_scaling(
 ) -> Scaling:
     """Measure time and memory of a function at several sizes, each in a process of its own.
 
-    Sizes run in rising order. A call is repeated with data made afresh; where it takes less than a
-    tenth of a second, a repeat is the mean of many. The first call is kept apart.
+    Sizes run in rising order, after one call of the smallest that counts for nothing: what compiles
+    and keeps it has it then. A call is repeated with data made afresh; where it takes less than a
+    tenth of a second, a repeat is the mean of many. The first call of each process is kept apart.
 
     Parameters
     ----------
@@ -78,13 +80,20 @@ def measure_scaling(
     False
     """
     wanted = _checked(sizes, repeats, threads)
+    begun = time.perf_counter()
     asked = {
         "function": packed(function),
         "setup": None if setup is None else packed(setup),
-        "repeats": repeats,
         "threads": threads,
     }
     free_gb = memory_gb or _SHARE * min(psutil.virtual_memory().available / _GB, memory_here())
+
+    def run(n: int, repeats: int) -> Measurement:
+        limit = min(limit_s, begun + budget_s - time.perf_counter())
+        how = {"threads": threads, "limit_s": limit, "memory_gb": free_gb}
+        return measure_size({**asked, "n": n, "repeats": repeats}, **how)
+
+    cold = run(wanted[0], 0)
     found = Scaling(
         function=label_of(function),
         setup="" if setup is None else label_of(setup),
@@ -92,18 +101,19 @@ def measure_scaling(
         host=host(),
         n_cores=len(cores()),
         memory_gb=memory_here(),
+        cold_s=cold.first_s,
         measurements=(),
     )
     tell = progress or (lambda _: None)
     tell(found)
     for n in wanted:
-        left = budget_s - sum(one.total_s for one in found.measurements)
-        reason = _why_not(found.measurements, n, left_s=left)
-        if reason:
+        reason = _why_not(found.measurements, n, left_s=begun + budget_s - time.perf_counter())
+        if n == wanted[0] and cold.status == "time":
+            measured = cold
+        elif reason:
             measured = Measurement(n=n, status="not run", reason=reason)
         else:
-            how = {"threads": threads, "limit_s": min(limit_s, left), "memory_gb": free_gb}
-            measured = measure_size({**asked, "n": n}, **how)
+            measured = run(n, repeats)
         found = replace(found, measurements=(*found.measurements, measured))
         tell(found)
     return found

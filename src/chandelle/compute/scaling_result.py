@@ -75,6 +75,8 @@ class Scaling:
         Cores there.
     memory_gb : float
         Memory there.
+    cold_s : float
+        CPU seconds of a call in a process before all others, of the smallest size.
     measurements : tuple of Measurement
         One a size, rising.
     """
@@ -85,6 +87,7 @@ class Scaling:
     host: str
     n_cores: int
     memory_gb: float
+    cold_s: float
     measurements: tuple[Measurement, ...]
 
     @property

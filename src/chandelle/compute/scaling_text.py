@@ -24,7 +24,7 @@ _SEVERAL = 3.0
 _SEEN = 0.05
 _UNSETTLED = 0.2
 _COLUMNS = {"N": 10, "CPU": 11, "wall": 11, "first call": 12, "memory": 11}
-_DATA_COLUMN = {"of it data": 12}
+_DATA_COLUMN = {"of it setup": 13}
 
 
 def report_of(
@@ -172,6 +172,8 @@ def _on_first_calls(scaling: "Scaling") -> Iterator[str]:
     if high > _FIRST_S:
         between = seconds(high) if low > 0.5 * high else f"up to {seconds(high)}"
         yield f"the first call takes {between} more (compilation, imports, caches); not in the law"
+    if scaling.cold_s > max(_FIRST_S, _SEVERAL * scaling.measured[0].first_s):
+        yield f"the very first one took {seconds(scaling.cold_s)}: something was made and kept"
     if extras[-1] > max(_FIRST_S, _SEVERAL * extras[0]) and extras[-1] > scaling.measured[-1].cpu_s:
         yield (
             "what the first call takes more grows with N: if the function keeps its results, the "
