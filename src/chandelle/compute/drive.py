@@ -13,8 +13,8 @@ from pathlib import Path
 
 from chandelle.compute.beacon import Beacon
 from chandelle.compute.engine import Engine
+from chandelle.compute.failures import stops_the_run
 from chandelle.compute.ledger import Entry, Ledger
-from chandelle.compute.receipt import Reason
 from chandelle.compute.resources import next_gb
 from chandelle.compute.tally import Tally
 from chandelle.compute.task import Task
@@ -144,15 +144,21 @@ class Driver:
             If the rest cannot be done now; the same call goes on from here.
         """
         self.tally.total = total
-        with Beacon(self.ledger.folder, self.tally) as beacon:
-            self._work_off(self._unfinished(tasks), beacon)
-        if self._place is not None:
-            raise PlaceError(
-                f"{self.folder}: {self._place.error}; {self.tally.left} of {total} tasks are left: "
-                "make room (or the folder writable) and give the same command again"
-            )
-        self.ledger.compact()
-        return self.tally
+        try:
+            with Beacon(self.ledger.folder, self.tally) as beacon:
+                self._work_off(self._unfinished(tasks), beacon)
+            if self._place is None:
+                self.ledger.compact()
+                return self.tally
+            trouble = self._place.error
+        except OSError as error:
+            if not stops_the_run(error):
+                raise
+            trouble = f"OSError: {error}"
+        raise PlaceError(
+            f"{self.folder}: {trouble}; {self.tally.left} of {total} tasks are left: make room (or "
+            "the folder writable) and give the same command again"
+        )
 
     def _work_off(self, fresh: Iterator[Task], beacon: Beacon) -> None:
         """Hand out tasks and take outcomes until none is left, or the disk takes no more."""
@@ -290,15 +296,10 @@ class Driver:
 
     def _give_up(self, attempt: _Attempt, outcome: Outcome) -> None:
         """Write the receipt of a failure, if the worker could not, and count it."""
+        if outcome.reason not in {"data", "program"}:
+            how = {"attempt": attempt.number, "reason": outcome.reason, "error": outcome.error}
+            self.ledger.write(receipt_of(attempt.task, Usage(), **how))
         self._count_failed(outcome.reason)
-        if outcome.reason in {"data", "program"}:
-            return
-        reason: Reason = outcome.reason
-        self.ledger.write(
-            receipt_of(
-                attempt.task, Usage(), attempt=attempt.number, reason=reason, error=outcome.error
-            )
-        )
 
     def _count_failed(self, reason: str) -> None:
         self.tally.failed[reason] = self.tally.failed.get(reason, 0) + 1
