@@ -131,3 +131,10 @@ def compiles(task: Task, folder: Path) -> dict:
     with atomic_file(folder / task.outputs[0]) as temporary:
         temporary.write_text(repr(value))
     return {"asked": counts["compile_requests_use_cache"], "kept": counts["cache_hits"]}
+
+
+def lasting(task: Task, folder: Path) -> dict:
+    """Take as long as it is told to."""
+    _note(task, folder)
+    time.sleep(task.settings["last_s"])
+    return square(task, folder)
