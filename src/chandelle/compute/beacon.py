@@ -1,8 +1,11 @@
 """What a driver at work shows to others: how far it is, every few seconds, as a small file.
 
-``receipts/<stage>/driver-<host>-<pid>.json``; gone when the driver ends, old where it was killed.
+``receipts/<stage>/driver-<host>-<pid>.json``; gone when the driver ends. Where it was killed, the
+file is left: it does not count on that machine, nor elsewhere once it is old, and the next driver
+there removes it.
 """
 
+import contextlib
 import json
 import logging
 import os
@@ -13,6 +16,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+import psutil
 
 from chandelle.compute.tally import Tally
 from chandelle.core.atomic import atomic_file
@@ -67,6 +72,9 @@ class Beacon:
         self._finished: deque[tuple[float, int]] = deque()
 
     def __enter__(self) -> "Beacon":
+        for path in filter(_was_killed, self._path.parent.glob("driver-*.json")):
+            with contextlib.suppress(OSError):
+                path.unlink()
         for other in sightings(self._path.parent):
             if not other.is_this_process:
                 _log.warning(
@@ -76,6 +84,7 @@ class Beacon:
                     other.pid,
                     other.host,
                 )
+        self.show()
         return self
 
     def __exit__(
@@ -84,7 +93,9 @@ class Beacon:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._path.unlink(missing_ok=True)
+        # On a disk that has become read-only even what is not there cannot be removed.
+        with contextlib.suppress(OSError):
+            self._path.unlink()
 
     def show(self) -> None:
         """Write how far it is, unless that was done just before."""
@@ -108,12 +119,19 @@ class Beacon:
         return (after - before) / (until - since) if until > since else 0.0
 
 
+def _was_killed(path: Path) -> bool:
+    """Whether a driver of this machine left the file and is no more."""
+    start = f"driver-{platform.node()}-"
+    pid = path.stem.removeprefix(start)
+    return path.stem.startswith(start) and pid.isdigit() and not psutil.pid_exists(int(pid))
+
+
 def sightings(folder: Path) -> list[Sighting]:
     """Drivers at work on a stage, by what they show in the folder of its receipts."""
     found = []
     for path in sorted(folder.glob("driver-*.json")):
         try:
-            if time.time() - path.stat().st_mtime > _FRESH_S:
+            if time.time() - path.stat().st_mtime > _FRESH_S or _was_killed(path):
                 continue
             facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             facts["tally"] = Tally(**facts["tally"])

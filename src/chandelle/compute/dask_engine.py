@@ -136,6 +136,10 @@ class DaskEngine:
         """Next class of memory."""
         return next_gb(had or task.memory_gb, self._memory_gb)
 
+    def is_shared(self) -> bool:
+        """Nothing is known of its workers, so they may be on one machine."""
+        return True
+
     def revive(self) -> str:
         """Ask for workers anew."""
         return self._revive() if self._revive else "the client has no cluster that could be asked"

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from chandelle.compute.beacon import Beacon
 from chandelle.compute.engine import Engine
+from chandelle.compute.failures import stops_the_run
 from chandelle.compute.ledger import Entry, Ledger
-from chandelle.compute.receipt import Reason
 from chandelle.compute.resources import next_gb
 from chandelle.compute.tally import Tally
 from chandelle.compute.task import Task
@@ -50,7 +50,8 @@ class Policy:
     memory_gb : tuple of float, optional
         Classes of memory, rising, instead of those of the place.
     losses : int
-        A task whose process died so often runs alone in the next class of memory.
+        A task whose process died so often gets the next class of memory, once; it runs alone
+        where workers share a machine.
     report_s, give_up_s : float
         Without workers, when it is said and new ones are asked for, and when the run ends: never
         while some wait in the queue of a batch system.
@@ -79,6 +80,7 @@ class _Attempt:
     losses: int = 0
     memory_gb: float | None = None
     ready: float = 0.0
+    is_suspect: bool = False
     is_alone: bool = False
 
 
@@ -142,15 +144,21 @@ class Driver:
             If the rest cannot be done now; the same call goes on from here.
         """
         self.tally.total = total
-        with Beacon(self.ledger.folder, self.tally) as beacon:
-            self._work_off(self._unfinished(tasks), beacon)
-        if self._place is not None:
-            raise PlaceError(
-                f"{self.folder}: {self._place.error}; {self.tally.left} of {total} tasks are left: "
-                "make room (or the folder writable) and give the same command again"
-            )
-        self.ledger.compact()
-        return self.tally
+        try:
+            with Beacon(self.ledger.folder, self.tally) as beacon:
+                self._work_off(self._unfinished(tasks), beacon)
+            if self._place is None:
+                self.ledger.compact()
+                return self.tally
+            trouble = self._place.error
+        except OSError as error:
+            if not stops_the_run(error):
+                raise
+            trouble = f"OSError: {error}"
+        raise PlaceError(
+            f"{self.folder}: {trouble}; {self.tally.left} of {total} tasks are left: make room (or "
+            "the folder writable) and give the same command again"
+        )
 
     def _work_off(self, fresh: Iterator[Task], beacon: Beacon) -> None:
         """Hand out tasks and take outcomes until none is left, or the disk takes no more."""
@@ -202,7 +210,7 @@ class Driver:
         """Hand out tasks until the window is full; without work the engine is not asked."""
         if self._place is not None:
             return
-        if any(attempt.is_alone for attempt in self._out.values()):
+        if any(attempt.is_alone for attempt in islice(self._out.values(), 1)):
             return
         while not self._out or len(self._out) < self.engine.window():
             attempt = self._next(fresh)
@@ -256,24 +264,28 @@ class Driver:
         (self._alone if attempt.is_alone else self._again).append(attempt)
 
     def _take_loss(self, attempt: _Attempt, outcome: Outcome) -> None:
-        """Try a task again whose process died; alone if it did so before; then no more."""
+        """Try a task again whose process died; as a suspect if it did so before; then no more."""
         self.tally.lost += 1
         attempt.losses += 1
-        if attempt.is_alone:
+        if attempt.is_suspect:
             self._give_up(attempt, outcome)
+        elif attempt.losses >= self.policy.losses:
+            self._suspect(attempt, self._larger(attempt) or attempt.memory_gb)
         else:
-            if attempt.losses >= self.policy.losses:
-                attempt.memory_gb = self._larger(attempt) or attempt.memory_gb
-                attempt.is_alone = True
             self._retry(attempt)
 
     def _take_shortage(self, attempt: _Attempt, outcome: Outcome) -> None:
-        """Try a task again alone, in the next class of memory; the last was the last."""
+        """Try a task again in the next class of memory; the last was the last."""
         larger = self._larger(attempt)
         if larger is None:
             self._give_up(attempt, outcome)
-            return
-        attempt.memory_gb, attempt.is_alone = larger, True
+        else:
+            self._suspect(attempt, larger)
+
+    def _suspect(self, attempt: _Attempt, memory_gb: float | None) -> None:
+        """Try a task again with more memory, where it can do no harm to others."""
+        attempt.memory_gb, attempt.is_suspect = memory_gb, True
+        attempt.is_alone = self.engine.is_shared()
         self._retry(attempt)
 
     def _larger(self, attempt: _Attempt) -> float | None:
@@ -284,15 +296,10 @@ class Driver:
 
     def _give_up(self, attempt: _Attempt, outcome: Outcome) -> None:
         """Write the receipt of a failure, if the worker could not, and count it."""
+        if outcome.reason not in {"data", "program"}:
+            how = {"attempt": attempt.number, "reason": outcome.reason, "error": outcome.error}
+            self.ledger.write(receipt_of(attempt.task, Usage(), **how))
         self._count_failed(outcome.reason)
-        if outcome.reason in {"data", "program"}:
-            return
-        reason: Reason = outcome.reason
-        self.ledger.write(
-            receipt_of(
-                attempt.task, Usage(), attempt=attempt.number, reason=reason, error=outcome.error
-            )
-        )
 
     def _count_failed(self, reason: str) -> None:
         self.tally.failed[reason] = self.tally.failed.get(reason, 0) + 1

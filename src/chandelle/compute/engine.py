@@ -46,6 +46,10 @@ class Engine(Protocol):
         """Memory for a task that had too little: what it asks for, if not `had`; None: no more."""
         ...
 
+    def is_shared(self) -> bool:
+        """Whether tasks that run at the same time may take memory from each other."""
+        ...
+
     def close(self) -> None:
         """Let go of what the engine itself has started."""
         ...
@@ -105,6 +109,10 @@ class SerialEngine:
     def larger_gb(self, task: Task, had: float | None) -> float | None:
         """Next class of memory that this machine has."""
         return next_gb(had or task.memory_gb, machine_gb())
+
+    def is_shared(self) -> bool:
+        """There is one machine."""
+        return True
 
     def close(self) -> None:
         """Nothing was started."""

@@ -29,7 +29,7 @@ class Profile(StageConfig):
         As sbatch takes them; left out where empty.
     memory_gb : tuple of float
         Classes of memory of a job, rising. A task runs in a job of the first that holds it; where
-        that was too little, alone in one of the next.
+        that was too little, in one of the next.
     overhead_gb : float
         Memory of a job that is not the task's: the worker and its nanny.
     walltime_min, task_min : float

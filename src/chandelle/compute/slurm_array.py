@@ -111,6 +111,10 @@ class SlurmArrayEngine:
         """Next class of memory; a task alone in its job has at first what it asks for."""
         return next_gb(had or task.memory_gb, self._profile.memory_gb)
 
+    def is_shared(self) -> bool:
+        """Each task has the memory of its job."""
+        return False
+
     def close(self) -> None:
         """Take back what has not ended."""
         for array in self._arrays:

@@ -194,6 +194,10 @@ class SlurmEngine:
         was = profile.worker_gb(profile.job_gb(had or task.memory_gb))
         return next_gb(was, [profile.worker_gb(job_gb) for job_gb in profile.memory_gb])
 
+    def is_shared(self) -> bool:
+        """Each task has the memory of its job."""
+        return False
+
     def close(self) -> None:
         """End all jobs."""
         for pool in self._pools.values():
