@@ -1,4 +1,4 @@
-"""Memory of gathering receipts, in a process of its own: ``python gather_memory.py FOLDER STAGE SMALL``.
+"""Memory of gathering receipts: ``python gather_memory.py FOLDER STAGE SMALL``, a process.
 
 Prints the bytes of all receipts held at once, and the peak of gathering them.
 """
