@@ -52,11 +52,15 @@ def dies_once(task: Task, folder: Path) -> dict:
 
 
 def greedy(task: Task, folder: Path) -> dict:
-    """Take the memory it is told to."""
+    """Take the memory it is told to, and hold it so long."""
+    _note(task, folder)
     held = bytearray(int(task.settings["take_gb"] * 1e9))
     held[::4096] = b"1" * len(held[::4096])
-    time.sleep(0.5)
-    return square(task, folder)
+    time.sleep(task.settings.get("hold_s", 0.5))
+    del held
+    with atomic_file(folder / task.outputs[0]) as temporary:
+        temporary.write_text(str(task.settings["number"] ** 2))
+    return {}
 
 
 def forgets(task: Task, folder: Path) -> None:
@@ -131,3 +135,32 @@ def compiles(task: Task, folder: Path) -> dict:
     with atomic_file(folder / task.outputs[0]) as temporary:
         temporary.write_text(repr(value))
     return {"asked": counts["compile_requests_use_cache"], "kept": counts["cache_hits"]}
+
+
+def lasting(task: Task, folder: Path) -> dict:
+    """Take as long as it is told to."""
+    _note(task, folder)
+    time.sleep(task.settings["last_s"])
+    return square(task, folder)
+
+
+def slow_write(task: Task, folder: Path) -> dict:
+    """Take two seconds for it, most of them in the middle of the write."""
+    _note(task, folder)
+    with atomic_file(folder / task.outputs[0]) as temporary:
+        temporary.write_text("half of")
+        time.sleep(2.0)
+        temporary.write_text(str(task.settings["number"] ** 2))
+    return {}
+
+
+def hangs_once(task: Task, folder: Path) -> dict:
+    """Wait for ever in the middle of the first write, then do it."""
+    first = runs_of(task, folder) == 0
+    _note(task, folder)
+    with atomic_file(folder / task.outputs[0]) as temporary:
+        temporary.write_text("half of")
+        while first:
+            time.sleep(1.0)
+        temporary.write_text(str(task.settings["number"] ** 2))
+    return {}

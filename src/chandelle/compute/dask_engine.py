@@ -6,7 +6,7 @@ nothing is ever computed again for a worker that is gone.
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -22,6 +22,10 @@ from chandelle.compute.work import Outcome
 WINDOW = 3
 """Tasks out for each worker: one runs, the next are near."""
 _COUNT_S = 1.0
+_ONE_EACH: Mapping[str, Any] = {"_data_producer": True}
+"""Keeps a task at the scheduler until a worker is free, however few there are: else the first of a
+run are handed out at once, and those that wait behind one that kills its worker are lost with it.
+`Client.submit` hands it to dask's `Task`."""
 
 
 def run_text(
@@ -87,6 +91,7 @@ class DaskEngine:
             key=f"{task.stage}-{task.id}-{attempt}-{self._run}",
             pure=False,
             retries=0,
+            **_ONE_EACH,
         )
         self._futures[task.id] = future
         future.add_done_callback(lambda _: self._finished.put(task.id))
