@@ -48,7 +48,7 @@ def _places(folder: Path) -> Iterator[dict[str, str]]:
     places = {"serial": "serial", "local": "local:2"}
     slurm = None
     with LocalCluster(
-        n_workers=2, threads_per_worker=1, protocol="tcp://", dashboard_address=None
+        n_workers=2, threads_per_worker=1, protocol="tcp://", dashboard_address="127.0.0.1:0"
     ) as cluster:
         places["tcp"] = cluster.scheduler_address
         if why_not():
