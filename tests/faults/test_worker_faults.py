@@ -25,7 +25,7 @@ def client():
             n_workers=2,
             threads_per_worker=1,
             memory_limit="400MB",
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
             silence_logs=50,
         ) as cluster,
         Client(cluster, set_as_default=False) as made,
