@@ -59,12 +59,16 @@ def test_map_on_a_client_of_the_site_leaves_it_open(client, tmp_path):
 
     with Dask4in2p3().new_client(dask_worker_jobs=2) as own:
         how = {"on": own, "folder": tmp_path, "name": "doubled"}
-        assert ch.map(lambda x: 2 * x, range(4), **how) == [0, 2, 4, 6]
-        assert ch.map(lambda x: 2 * x, range(5), **how) == [0, 2, 4, 6, 8]
+        assert ch.map(_doubled, range(4), **how) == [0, 2, 4, 6]
+        assert ch.map(_doubled, range(5), **how) == [0, 2, 4, 6, 8]
         assert own.status == "running"
         assert own.submit(sum, [1, 2]).result() == 3
     assert len(list((tmp_path / "results").rglob("*.npz"))) == 5
     assert client.submit(sum, [1, 3]).result() == 4
+
+
+def _doubled(x: int) -> int:
+    return 2 * x
 
 
 def test_one_client_serves_two_folders_at_once(client, tmp_path):

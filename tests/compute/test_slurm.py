@@ -73,15 +73,14 @@ def cancel_in_a_write(folder: Path, tasks: list, cancelled: dict[str, str]) -> N
     [(pid, _)] = notes_of(folder, tasks[0])
     environment = psutil.Process(pid).environ()
     array, element = (environment.get(f"SLURM_ARRAY_{name}_ID") for name in ("JOB", "TASK"))
-    job = environment["SLURM_JOB_ID"]
-    cancelled["job"] = f"{array}_{element}" if array else job
-    subprocess.run(["scancel", job], check=True)
+    cancelled["job"] = f"{array}_{element}" if array else environment["SLURM_JOB_ID"]
+    subprocess.run(["scancel", cancelled["job"]], check=True)
     wait_until(lambda: not psutil.pid_exists(pid))
 
 
 @pytest.mark.parametrize("kind", ["slurm", "slurm-array"])
 def test_a_job_that_is_cancelled_costs_a_run_and_no_task(profile, tmp_path, kind):
-    tasks = [small(k, "slow_write") for k in range(8)]
+    tasks = [small(0, "hangs_once"), *(small(k, "slow_square") for k in range(1, 8))]
     engine = open_engine(f"{kind}:{profile}", tmp_path)
     cancelled: dict[str, str] = {}
     thread = threading.Thread(target=cancel_in_a_write, args=(tmp_path, tasks, cancelled))

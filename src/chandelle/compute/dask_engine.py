@@ -6,7 +6,7 @@ nothing is ever computed again for a worker that is gone.
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -21,7 +21,7 @@ from chandelle.compute.work import Outcome
 _WINDOW = 3
 """Tasks out for each worker: one runs, the next are near."""
 _COUNT_S = 1.0
-_ONE_EACH = {"_data_producer": True}
+_ONE_EACH: Mapping[str, Any] = {"_data_producer": True}
 """Keeps a task at the scheduler until a worker is free, however few there are: else the first of a
 run are handed out at once, and those that wait behind one that kills its worker are lost with it.
 `Client.submit` hands it to dask's `Task`."""
