@@ -1,14 +1,16 @@
 """Tasks on many workers in simulated time: the real driver, a place that is a heap of events.
 
 A job waits in the queue, starts its worker, takes tasks one after the other until it dies in the
-middle of one (then another job is asked for), or is given back, or the run ends. The time that the
-driver takes for a task is counted: while it is busy, the place goes on without it.
+middle of one, or has had nothing to do for a while, or the run ends. There are as many jobs as
+tasks are out, up to those of the place, as with `slurm:`. The time that the driver takes for a task
+is counted: while it is busy, the place goes on without it.
 """
 
 import heapq
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -52,7 +54,7 @@ class Place:
     Parameters
     ----------
     workers : int
-        Jobs at a time; those that die are replaced.
+        Jobs at a time; those that die are replaced while there are tasks for them.
     births : callable
         What each job waits for.
     gap_s : float
@@ -61,8 +63,10 @@ class Place:
         From a death to its notice.
     submit_s, take_s : float
         Time of the driver to hand out a task and to take its outcome.
-    gives_back : bool
-        Whether workers without work are given back when the driver says how many it needs.
+    idle_s : float
+        After how long without work a job is given back.
+    is_shared : bool
+        Whether jobs may take memory from each other.
     """
 
     workers: int
@@ -71,7 +75,8 @@ class Place:
     notice_s: float = 0.0
     submit_s: float = 0.0
     take_s: float = 0.0
-    gives_back: bool = True
+    idle_s: float = float("inf")
+    is_shared: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,15 +122,13 @@ class SimulatedEngine:
         self._place, self._fates = place, fates
         self.time = 0.0
         self._order, self._born = count(), count()
-        self._events: list[tuple[float, int, Callable[[float], None]]] = []
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._waiting: deque[tuple[Task, int]] = deque()
         self._told: deque[Outcome] = deque()
         self._since: dict[int, float] = {}
-        self._idle: list[int] = []
-        self._coming, self._wanted = 0, place.workers
+        self._idle: dict[int, float] = {}
+        self._coming, self._out = 0, 0
         self.useful_s = self.spoiled_s = self.allocated_s = 0.0
-        for _ in range(place.workers):
-            self._ask(0.0)
 
     @property
     def clock(self) -> Clock:
@@ -134,14 +137,16 @@ class SimulatedEngine:
 
     def window(self) -> int:
         """Three times the workers, as with dask."""
-        return 3 * max(self.workers(), 1)
+        return 3 * self._place.workers
 
     def submit(self, task: Task, *, attempt: int, memory_gb: float | None = None) -> None:
-        """Queue a task; an idle worker takes it."""
+        """Queue a task; an idle worker takes it, else another job is asked for."""
         self._go(self._place.submit_s)
+        self._out += 1
         self._waiting.append((task, attempt))
         if self._idle:
-            self._next(self._idle.pop(), self.time)
+            self._next(self._idle.popitem()[0])
+        self._ask()
 
     def wait(self, timeout: float) -> list[Outcome]:
         """Let time go on until something is told; take what is there."""
@@ -152,6 +157,7 @@ class SimulatedEngine:
             self._go(until - self.time)
         found = list(self._told)
         self._told.clear()
+        self._out -= len(found)
         self._go(len(found) * self._place.take_s)
         return found
 
@@ -163,78 +169,80 @@ class SimulatedEngine:
         """Jobs that wait."""
         return self._coming
 
-    def shrink(self, needed: int) -> None:
-        """Give back workers without work that are more than needed."""
-        if not self._place.gives_back:
-            return
-        self._wanted = min(self._wanted, needed)
-        while self._idle and self.workers() + self._coming > self._wanted:
-            self._end(self._idle.pop(), self.time)
-
     def revive(self) -> str:
-        """Ask for the jobs that are missing."""
-        for _ in range(self._wanted - self.workers() - self._coming):
-            self._ask(self.time)
+        """Jobs are asked for by themselves."""
         return f"{self._coming} jobs wait"
+
+    def larger_gb(self, task: Task, had: float | None) -> float | None:
+        """Twice as much, as often as it is needed."""
+        return 2 * (had or task.memory_gb)
+
+    def is_shared(self) -> bool:
+        """As the place says."""
+        return self._place.is_shared
 
     def close(self) -> None:
         """End all jobs."""
         for worker in list(self._since):
-            self._end(worker, self.time)
+            self._end(worker)
 
     def _go(self, seconds: float) -> None:
         """Let time go on by what happens in it."""
         until = self.time + max(seconds, 0.0)
         while self._events and self._events[0][0] <= until:
             self.time, _, happens = heapq.heappop(self._events)
-            happens(self.time)
+            happens()
         self.time = until
 
-    def _at(self, time: float, happens: Callable[[float], None]) -> None:
-        heapq.heappush(self._events, (time, next(self._order), happens))
+    def _after(self, seconds: float, happens: Callable[[], None]) -> None:
+        heapq.heappush(self._events, (self.time + seconds, next(self._order), happens))
 
-    def _ask(self, time: float) -> None:
-        """Submit a job; it starts after its time in the queue."""
-        worker = next(self._born)
-        queue_s, start_s = self._place.births(worker)
-        self._coming += 1
+    def _ask(self) -> None:
+        """Submit the jobs that are missing; each starts after its time in the queue."""
+        while self.workers() + self._coming < min(self._out, self._place.workers):
+            worker = next(self._born)
+            queue_s, start_s = self._place.births(worker)
+            self._coming += 1
+            self._after(queue_s, partial(self._start, worker, start_s))
 
-        def start(now: float) -> None:
-            self._coming -= 1
-            self._since[worker] = now
-            self._at(now + start_s, lambda then: self._next(worker, then))
+    def _start(self, worker: int, start_s: float) -> None:
+        self._coming -= 1
+        self._since[worker] = self.time
+        self._after(start_s, partial(self._next, worker))
 
-        self._at(time + queue_s, start)
-
-    def _next(self, worker: int, time: float) -> None:
+    def _next(self, worker: int) -> None:
         """Give a free worker its next task."""
         if not self._waiting:
-            self._idle.append(worker)
+            self._idle[worker] = self.time
+            if self._place.idle_s < float("inf"):
+                self._after(self._place.idle_s, partial(self._give_back, worker, self.time))
             return
         task, attempt = self._waiting.popleft()
         fate = self._fates(task.settings["number"], attempt)
-        self._at(
-            time + self._place.gap_s + fate.wall_s,
-            lambda now: self._finish(worker, task.id, fate, now),
-        )
+        self._after(self._place.gap_s + fate.wall_s, partial(self._finish, worker, task.id, fate))
 
-    def _finish(self, worker: int, task_id: str, fate: Fate, time: float) -> None:
+    def _give_back(self, worker: int, since: float) -> None:
+        """End a job that has had nothing to do since then."""
+        if self._idle.get(worker) == since:
+            del self._idle[worker]
+            self._end(worker)
+
+    def _finish(self, worker: int, task_id: str, fate: Fate) -> None:
         outcome = Outcome(id=task_id, reason=fate.reason, wall_s=fate.wall_s)
         if fate.reason:
             self.spoiled_s += fate.wall_s
         else:
             self.useful_s += fate.wall_s
         if fate.reason == "lost":
-            self._at(time + self._place.notice_s, lambda _: self._told.append(outcome))
-            self._end(worker, time)
-            if self.workers() + self._coming < self._wanted:
-                self._ask(time)
+            self._after(self._place.notice_s, partial(self._told.append, outcome))
+            self._end(worker)
+            self._ask()
         else:
             self._told.append(outcome)
-            self._next(worker, time)
+            self._next(worker)
 
-    def _end(self, worker: int, time: float) -> None:
-        self.allocated_s += time - self._since.pop(worker)
+    def _end(self, worker: int) -> None:
+        self.allocated_s += self.time - self._since.pop(worker)
 
 
 def simulate(
@@ -288,6 +296,7 @@ def random_births(seed: int, *, queue_s: float, start_s: float) -> Births:
 
 def greedy_makespan(workers: int, fates: Fates, n_task: int) -> float:
     """How long the same runs take where nothing is waited for, tried again at once [s]."""
+    retries = Policy().retries
     again: list[tuple[int, int]] = []
     fresh: Iterator[tuple[int, int]] = ((number, 1) for number in range(n_task))
     busy: list[tuple[float, int, int]] = []
@@ -297,7 +306,8 @@ def greedy_makespan(workers: int, fates: Fates, n_task: int) -> float:
         heapq.heappush(busy, (fates(number, attempt).wall_s, number, attempt))
     while busy:
         time, number, attempt = heapq.heappop(busy)
-        if fates(number, attempt).reason == "lost":
+        reason = fates(number, attempt).reason
+        if reason in {"lost", "memory"} or (reason == "transient" and attempt <= retries):
             again.append((number, attempt + 1))
         following = again.pop() if again else next(fresh, None)
         if following is not None:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from chandelle import report
     from chandelle.compute.clients import new_client
     from chandelle.compute.maps import map
+    from chandelle.compute.scaling import measure_scaling
     from chandelle.cosmology.stage import fit_cosmology
     from chandelle.instrument.passbands import load_passband
     from chandelle.lightcurve.blocks import fit_salt_blocks
@@ -39,6 +40,7 @@ _HOMES = {
     "load_passband": "chandelle.instrument.passbands",
     "load_salt": "chandelle.physics.salt",
     "map": "chandelle.compute.maps",
+    "measure_scaling": "chandelle.compute.scaling",
     "new_client": "chandelle.compute.clients",
     "run": "chandelle.pipeline.run",
     "read_lightcurves": "chandelle.lightcurve.ingest",
@@ -59,6 +61,7 @@ __all__ = [
     "load_passband",
     "load_salt",
     "map",
+    "measure_scaling",
     "new_client",
     "read_lightcurves",
     "report",

@@ -26,6 +26,7 @@ COMMANDS = (
     "explain",
     "fetch",
     "doctor",
+    "scaling",
 )
 
 

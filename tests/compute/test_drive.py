@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from small_tasks import begun, drive, task
 
-from chandelle.compute.drive import NoWorkersError, Policy
+from chandelle.compute.drive import Driver, NoWorkersError, Policy
 from chandelle.compute.engine import SerialEngine
 from chandelle.compute.ledger import Ledger
 from chandelle.compute.task import Task
@@ -124,3 +124,22 @@ def test_work_without_workers_is_told_and_ends_unless_some_are_queued(tmp_path, 
             drive(tmp_path, [task(1)], policy, engine=engine)
         assert engine.waits_in_queue <= 0
     assert "1 tasks are out and no worker is there" in caplog.text
+
+
+class TwoWorkers(SerialEngine):
+    """Takes more tasks than it has workers."""
+
+    def window(self) -> int:
+        return 6
+
+    def workers(self) -> int:
+        return 2
+
+
+def test_no_more_tasks_are_said_to_run_than_there_are_workers(tmp_path):
+    seen = []
+    engine, tasks = TwoWorkers(tmp_path), [task(k) for k in range(9)]
+    driver = Driver(engine, tmp_path, "squares", report=lambda tally: seen.append(tally.running))
+    driver.run(tasks, total=9)
+    assert max(seen) == 2
+    assert seen[-1] == 0

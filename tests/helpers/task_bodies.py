@@ -137,6 +137,13 @@ def compiles(task: Task, folder: Path) -> dict:
     return {"asked": counts["compile_requests_use_cache"], "kept": counts["cache_hits"]}
 
 
+def lasting(task: Task, folder: Path) -> dict:
+    """Take as long as it is told to."""
+    _note(task, folder)
+    time.sleep(task.settings["last_s"])
+    return square(task, folder)
+
+
 def hangs_once(task: Task, folder: Path) -> dict:
     """Wait four minutes in the middle of the first write, then do it."""
     waits_until = time.monotonic() + (240.0 if runs_of(task, folder) == 0 else 0.0)

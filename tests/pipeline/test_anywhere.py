@@ -37,7 +37,7 @@ def profile(tmp_path_factory) -> Iterator[Path]:
 def cluster() -> Iterator[LocalCluster]:
     """A scheduler of somebody else's, without encryption, with one worker."""
     with LocalCluster(
-        n_workers=1, threads_per_worker=1, protocol="tcp://", dashboard_address=None
+        n_workers=1, threads_per_worker=1, protocol="tcp://", dashboard_address="127.0.0.1:0"
     ) as made:
         yield made
 

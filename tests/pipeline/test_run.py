@@ -143,12 +143,20 @@ def test_real_data_stay_blinded(survey):
     assert (survey / "posterior").is_dir()
 
 
-def test_light_curves_that_were_not_simulated_here_stay(survey):
+def test_products_that_no_run_has_made_stay(survey):
     settings(survey, "[simulate]\nn_low = 3\n")
     before = (survey / "lightcurves" / "epochs.parquet").read_bytes()
-    with pytest.raises(InputError, match="not simulated here"):
+    with pytest.raises(InputError, match=r"lightcurves: is there, and no run has made it"):
         fit(survey)
     assert (survey / "lightcurves" / "epochs.parquet").read_bytes() == before
+    settings(survey, "[fit-lightcurves]\nblock = 6\n")
+    (survey / "saltfits").mkdir()
+    (survey / FITS).write_text("mine")
+    with pytest.raises(InputError, match="begin after fit-lightcurves"):
+        fit(survey)
+    assert (survey / FITS).read_text() == "mine"
+    assert fit(survey, replace=True).n_done == 6
+    assert fit(survey).n_done == 0
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from chandelle.cli.doctor import doctor
 from chandelle.cli.fetch import fetch
 from chandelle.cli.lightcurves import fit_lightcurves
 from chandelle.cli.report import report
+from chandelle.cli.scaling import scaling
 from chandelle.cli.simulate import simulate
 from chandelle.cli.standardize import standardize
 from chandelle.cli.status import explain, status, verify
@@ -53,6 +54,7 @@ for command in (
     explain,
     fetch,
     doctor,
+    scaling,
 ):
     app.command(command)
 

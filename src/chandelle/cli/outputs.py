@@ -8,23 +8,24 @@ from chandelle.core.errors import InputError
 from chandelle.core.paths import refuse_to_replace
 
 
-def check_file(path: Path, *, inputs: Sequence[Path] = ()) -> None:
-    """Raise unless a Parquet file can be written at `path`.
+def check_file(
+    path: Path, *, inputs: Sequence[Path] = (), suffixes: Sequence[str] = (".parquet",)
+) -> None:
+    """Raise unless a file can be written at `path`.
 
     Raises
     ------
     InputError
-        If it is a folder, has another suffix than .parquet, its folder takes no files, or it is one
-        of the `inputs` or lies in one.
+        If it is a folder, has another suffix, its folder takes no files, or it is one of the
+        `inputs` or lies in one.
     """
     if path.is_dir():
+        example = path / f"fits{suffixes[0]}"
+        raise InputError(f"{path}: is a folder, expected the name of a file; give {example}")
+    if path.suffix not in suffixes:
         raise InputError(
-            f"{path}: is a folder, expected the name of a file; give {path / 'fits.parquet'}"
-        )
-    if path.suffix != ".parquet":
-        raise InputError(
-            f"{path}: expected a name that ends in .parquet, got "
-            f"{path.suffix or 'no suffix'}; give {path.with_suffix('.parquet')}"
+            f"{path}: expected a name that ends in {' or '.join(suffixes)}, got "
+            f"{path.suffix or 'no suffix'}; give {path.with_suffix(suffixes[0])}"
         )
     _check_parent(path)
     refuse_to_replace(path, inputs)

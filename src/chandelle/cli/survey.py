@@ -8,7 +8,13 @@ from chandelle.core.errors import NotConvergedError
 
 
 def run(
-    directory: Path, /, *, from_: str | None = None, until: str | None = None, on: str = "local"
+    directory: Path,
+    /,
+    *,
+    from_: str | None = None,
+    until: str | None = None,
+    on: str = "local",
+    replace: bool = False,
 ) -> None:
     """Run what is missing or stale of a survey; after a stop, the same command goes on.
 
@@ -26,13 +32,16 @@ def run(
     on
         Where tasks run: serial, local, local:N, slurm:PROFILE, slurm-array:PROFILE, or tcp:// and
         the address of a dask scheduler.
+    replace
+        Replace products that no run has made here.
     """
     from chandelle.compute.programs import keep_programs
     from chandelle.pipeline.run import run as run_survey
 
     keep_programs()
     with live_steps() as told:
-        result = run_survey(directory, on=on, start=from_, until=until, progress=told)
+        how = {"start": from_, "until": until, "replace": replace}
+        result = run_survey(directory, on=on, progress=told, **how)
     say(repr(result))
     status = result.facts.get("cosmology", {}).get("status", "ok")
     if status != "ok":

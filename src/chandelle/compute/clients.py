@@ -22,8 +22,6 @@ from chandelle.core.threads import cores
 _log = logging.getLogger(__name__)
 _DASHBOARD = "127.0.0.1:0"
 _PRELOAD = "chandelle.compute.preload"
-_WORKER_SHARE = 0.85
-"""Of the memory of a job, what its worker may take; the rest is for its nanny and the allocator."""
 _SETTINGS: Mapping[str, Any] = {
     "distributed.scheduler.allowed-failures": 0,
     "distributed.scheduler.worker-saturation": 1.0,
@@ -134,7 +132,7 @@ def slurm_cluster(profile: Profile, memory_gb: float | None = None) -> Any:
             account=profile.account or None,
             cores=1,
             processes=1,
-            memory=f"{max(job_gb * _WORKER_SHARE - profile.overhead_gb, 0.1):.3f}GB",
+            memory=f"{profile.worker_gb(job_gb):.3f}GB",
             job_mem=f"{round(job_gb * 1000)}M",
             walltime=_clock(profile.walltime_min),
             interface=profile.interface or None,

@@ -15,6 +15,7 @@ from chandelle.compute.beacon import Beacon
 from chandelle.compute.engine import Engine
 from chandelle.compute.failures import stops_the_run
 from chandelle.compute.ledger import Entry, Ledger
+from chandelle.compute.resources import next_gb
 from chandelle.compute.tally import Tally
 from chandelle.compute.task import Task
 from chandelle.compute.usage import Usage
@@ -46,10 +47,11 @@ class Policy:
         Further runs of a task that failed for its place.
     backoff_s : float
         Wait before the first of them; doubled each time.
-    memory_gb : tuple of float
-        Classes of memory, rising.
+    memory_gb : tuple of float, optional
+        Classes of memory, rising, instead of those of the place.
     losses : int
-        A task whose process died so often runs alone in the next class of memory.
+        A task whose process died so often gets the next class of memory, once; it runs alone
+        where workers share a machine.
     report_s, give_up_s : float
         Without workers, when it is said and new ones are asked for, and when the run ends: never
         while some wait in the queue of a batch system.
@@ -57,7 +59,7 @@ class Policy:
 
     retries: int = 3
     backoff_s: float = 1.0
-    memory_gb: tuple[float, ...] = (4.0, 8.0, 16.0, 32.0, 64.0)
+    memory_gb: tuple[float, ...] | None = None
     losses: int = 2
     report_s: float = 30.0
     give_up_s: float = 900.0
@@ -78,6 +80,7 @@ class _Attempt:
     losses: int = 0
     memory_gb: float | None = None
     ready: float = 0.0
+    is_suspect: bool = False
     is_alone: bool = False
 
 
@@ -170,6 +173,7 @@ class Driver:
             for outcome in self.engine.wait(_TICK_S):
                 self._take(outcome)
             self._watch()
+            self.tally.running = min(len(self._out), self.engine.workers())
             beacon.show()
             self._report(self.tally)
         self._report(self.tally)
@@ -206,14 +210,13 @@ class Driver:
         """Hand out tasks until the window is full; without work the engine is not asked."""
         if self._place is not None:
             return
-        if any(attempt.is_alone for attempt in self._out.values()):
+        if any(attempt.is_alone for attempt in islice(self._out.values(), 1)):
             return
         while not self._out or len(self._out) < self.engine.window():
             attempt = self._next(fresh)
             if attempt is None:
                 return
             self._out[attempt.task.id] = attempt
-            self.tally.running = len(self._out)
             self.engine.submit(attempt.task, attempt=attempt.number, memory_gb=attempt.memory_gb)
             if attempt.is_alone:
                 return
@@ -235,7 +238,6 @@ class Driver:
     def _take(self, outcome: Outcome) -> None:
         """Count an outcome, or try its task again."""
         attempt = self._out.pop(outcome.id, None)
-        self.tally.running = len(self._out)
         if attempt is None:
             return
         self.tally.busy_s += outcome.wall_s
@@ -262,30 +264,35 @@ class Driver:
         (self._alone if attempt.is_alone else self._again).append(attempt)
 
     def _take_loss(self, attempt: _Attempt, outcome: Outcome) -> None:
-        """Try a task again whose process died; alone if it did so before; then no more."""
+        """Try a task again whose process died; as a suspect if it did so before; then no more."""
         self.tally.lost += 1
         attempt.losses += 1
-        if attempt.is_alone:
+        if attempt.is_suspect:
             self._give_up(attempt, outcome)
+        elif attempt.losses >= self.policy.losses:
+            self._suspect(attempt, self._larger(attempt) or attempt.memory_gb)
         else:
-            if attempt.losses >= self.policy.losses:
-                attempt.memory_gb = self._larger(attempt) or attempt.memory_gb
-                attempt.is_alone = True
             self._retry(attempt)
 
     def _take_shortage(self, attempt: _Attempt, outcome: Outcome) -> None:
-        """Try a task again alone, in the next class of memory; the last was the last."""
+        """Try a task again in the next class of memory; the last was the last."""
         larger = self._larger(attempt)
         if larger is None:
             self._give_up(attempt, outcome)
-            return
-        attempt.memory_gb, attempt.is_alone = larger, True
+        else:
+            self._suspect(attempt, larger)
+
+    def _suspect(self, attempt: _Attempt, memory_gb: float | None) -> None:
+        """Try a task again with more memory, where it can do no harm to others."""
+        attempt.memory_gb, attempt.is_suspect = memory_gb, True
+        attempt.is_alone = self.engine.is_shared()
         self._retry(attempt)
 
     def _larger(self, attempt: _Attempt) -> float | None:
         """Next class of memory [GB], if there is one."""
-        had = attempt.memory_gb or attempt.task.memory_gb
-        return next((gb for gb in self.policy.memory_gb if gb > had), None)
+        if self.policy.memory_gb is None:
+            return self.engine.larger_gb(attempt.task, attempt.memory_gb)
+        return next_gb(attempt.memory_gb or attempt.task.memory_gb, self.policy.memory_gb)
 
     def _give_up(self, attempt: _Attempt, outcome: Outcome) -> None:
         """Write the receipt of a failure, if the worker could not, and count it."""

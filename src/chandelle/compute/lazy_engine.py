@@ -52,6 +52,14 @@ class LazyEngine:
         """Ask for workers anew."""
         return self._open().revive()
 
+    def larger_gb(self, task: Task, had: float | None) -> float | None:
+        """Memory for a task that had too little."""
+        return self._open().larger_gb(task, had)
+
+    def is_shared(self) -> bool:
+        """Whether tasks may take memory from each other."""
+        return self._open().is_shared()
+
     def close(self) -> None:
         """Close what was opened."""
         if self._engine is not None:

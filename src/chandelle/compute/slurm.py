@@ -62,6 +62,12 @@ def elements_left(job: str) -> Counter[tuple[int, str]]:
     return Counter((int(row[0]), row[1]) for row in rows if re.fullmatch(r"\d+", row[0]))
 
 
+def own_jobs() -> dict[str, str]:
+    """Jobs of this user that have not ended, with their states."""
+    said = _run(["squeue", "--me", "--noheader", "--format=%A %T"])
+    return dict(line.split() for line in said.splitlines() if line.strip())
+
+
 def partitions() -> dict[str, str]:
     """Partitions of the cluster, each with its state: ``{"htc": "up"}``."""
     said = _run(["sinfo", "--noheader", "--format=%R %a"])

@@ -20,6 +20,7 @@ from chandelle.compute import slurm
 from chandelle.compute.engine import perform
 from chandelle.compute.ledger import ARRAYS
 from chandelle.compute.profile import Profile
+from chandelle.compute.resources import next_gb
 from chandelle.compute.task import Task
 from chandelle.compute.work import Outcome
 from chandelle.core.atomic import atomic_file
@@ -105,6 +106,14 @@ class SlurmArrayEngine:
         """Nothing can be asked for twice: what waits, waits in the queue."""
         jobs = ",".join(array.job for array in self._arrays)
         return f"{self._queued} elements wait in the queue; squeue --jobs={jobs} says why"
+
+    def larger_gb(self, task: Task, had: float | None) -> float | None:
+        """Next class of memory; a task alone in its job has at first what it asks for."""
+        return next_gb(had or task.memory_gb, self._profile.memory_gb)
+
+    def is_shared(self) -> bool:
+        """Each task has the memory of its job."""
+        return False
 
     def close(self) -> None:
         """Take back what has not ended."""

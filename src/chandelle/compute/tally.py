@@ -16,7 +16,7 @@ class Tally:
     failed : dict of str to int
         Dead letters by reason.
     running : int
-        Handed out.
+        At work, as far as the place tells: no more than its workers.
     retried, lost : int
         Further runs, and processes that died.
     busy_s : float

@@ -9,7 +9,7 @@ from chandelle.compute.drive import Policy
 from chandelle.compute.lazy_engine import engine_for
 from chandelle.compute.ledger import Ledger
 from chandelle.compute.places import Place
-from chandelle.compute.stage import Home, Planner
+from chandelle.compute.stage import Home, Planner, Stage
 from chandelle.compute.steps import Report, run_steps
 from chandelle.compute.tally import Tally
 from chandelle.core.config import StageConfig
@@ -61,6 +61,7 @@ def run(
     on: Place = "local",
     start: str | None = None,
     until: str | None = None,
+    replace: bool = False,
     policy: Policy | None = None,
     progress: Report | None = None,
 ) -> RunResult:
@@ -79,6 +80,8 @@ def run(
         ``"slurm-array:PROFILE"``, ``"tcp://ADDRESS"``, or a client.
     start, until : str, optional
         First and last stage: simulate, fit-lightcurves, standardize, cosmology, report.
+    replace : bool
+        Replace products that no run has made here.
     policy : Policy, optional
         What is done about failures.
     progress : callable, optional
@@ -96,7 +99,7 @@ def run(
     BlindedError
         If cosmology is asked of data that nobody has said may be looked at.
     InputError
-        If settings or products are unusable.
+        If settings or products are unusable, or a product is there that no run has made.
 
     Examples
     --------
@@ -115,12 +118,24 @@ def run(
     with engine_for(on, survey.folder) as engine:
         for stage in stages:
             config, home = survey.config(stage), survey.home
+            if not replace:
+                _refuse_to_lose(stage, survey.folder)
             how = {"policy": policy, "progress": progress}
             result.tallies |= run_steps(stage, config, home, engine, **how)
             result.facts |= {
                 step: _facts_of(home, plan, config) for step, plan in stage.steps.items()
             }
     return result
+
+
+def _refuse_to_lose(stage: Stage, folder: Path) -> None:
+    """Raise where the product of a stage is there and no run has made it."""
+    is_own = any(Ledger(folder, step).entries() for step in stage.steps)
+    if (folder / stage.writes).exists() and not is_own:
+        raise InputError(
+            f"{folder / stage.writes}: is there, and no run has made it; begin after {stage.name} "
+            "(--from), move it away, or have it replaced (--replace)"
+        )
 
 
 def _facts_of(home: Home, plan: Planner, config: StageConfig) -> Mapping[str, Any]:

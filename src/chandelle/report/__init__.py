@@ -13,6 +13,7 @@ from chandelle.report.lightcurve_figure import plot_lightcurve
 from chandelle.report.page import write_gallery, write_report
 from chandelle.report.residual_map import plot_residual_map
 from chandelle.report.runs import load_run
+from chandelle.report.scaling_figure import plot_scaling
 
 __all__ = [
     "gallery",
@@ -25,6 +26,7 @@ __all__ = [
     "plot_pulls",
     "plot_redshifts",
     "plot_residual_map",
+    "plot_scaling",
     "worst_fits",
     "write_gallery",
     "write_report",

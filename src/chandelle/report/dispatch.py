@@ -4,6 +4,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
+from chandelle.compute.scaling_result import Scaling
 from chandelle.core.errors import InputError
 from chandelle.products.diagram import Diagram
 from chandelle.products.lightcurves import LightCurves
@@ -12,11 +13,12 @@ from chandelle.products.saltfits import SaltFits
 from chandelle.products.targets import Targets
 from chandelle.report.figures import plot_corner, plot_diagram, plot_parameter, plot_redshifts
 from chandelle.report.lightcurve_figure import plot_lightcurve
+from chandelle.report.scaling_figure import plot_scaling
 
 
 def plot(
-    product: LightCurves | SaltFits | Targets | Diagram | Posterior,
-    *others: LightCurves | SaltFits | Axes,
+    product: LightCurves | SaltFits | Targets | Diagram | Posterior | Scaling,
+    *others: LightCurves | SaltFits | Scaling | Axes,
     ax: Axes | None = None,
     **options: Any,
 ) -> Any:
@@ -24,16 +26,16 @@ def plot(
 
     Parameters
     ----------
-    product : LightCurves, SaltFits, Targets, Diagram or Posterior
+    product : LightCurves, SaltFits, Targets, Diagram, Posterior or Scaling
         Light curves ask for `sn=`; fits take `name=` ("x1", "c"); a diagram takes `posterior=`.
-    *others : LightCurves, SaltFits or Axes
+    *others : LightCurves, SaltFits, Scaling or Axes
         ``plot(fits, lcs, sn=...)`` draws a light curve with its fit, in either order; axes may
-        stand here too.
+        stand here too. Several scalings are drawn together.
     ax : Axes, optional
-        A new figure's when not given; a posterior fills a figure, `figure=`.
+        A new figure's when not given; posteriors and scalings fill a figure, `figure=`.
     **options
         Those of `plot_lightcurve`, `plot_parameter`, `plot_redshifts`, `plot_diagram`,
-        `plot_corner`.
+        `plot_corner`, `plot_scaling`.
 
     Returns
     -------
@@ -43,8 +45,13 @@ def plot(
     Raises
     ------
     InputError
-        If light curves come without `sn=`, a posterior with `ax`, or it is none of these.
+        If light curves come without `sn=`, a posterior or scaling with `ax`, or another product.
     """
+    if isinstance(product, Scaling):
+        scalings = [other for other in others if isinstance(other, Scaling)]
+        if ax is not None or len(scalings) < len(others):
+            raise InputError("scalings fill a figure, and stand alone; give figure= instead of ax")
+        return plot_scaling(product, *scalings, **options)
     for other in others:
         if isinstance(other, Axes):
             ax = other
@@ -70,7 +77,7 @@ def plot(
         return plot_diagram(product, ax=ax, **options)
     if not isinstance(product, Posterior):
         raise InputError(
-            "plot takes light curves, SALT fits, targets, a diagram or a posterior, got "
+            "plot takes light curves, SALT fits, targets, a diagram, a posterior or a scaling, got "
             f"{type(product).__name__}; see the functions plot_* of chandelle.report"
         )
     if ax is not None:

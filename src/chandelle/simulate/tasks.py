@@ -5,11 +5,9 @@ from typing import Any
 
 from pydantic import Field
 
-from chandelle.compute.ledger import Ledger
 from chandelle.compute.stage import Home, Stage
 from chandelle.compute.task import Task
 from chandelle.core.config import StageConfig
-from chandelle.core.errors import InputError
 from chandelle.core.provenance import code_version
 from chandelle.simulate.survey import simulate_lightcurves
 
@@ -27,13 +25,6 @@ class SimulateConfig(StageConfig):
 
 
 def _plan(home: Home, config: SimulateConfig) -> list[Task]:
-    """One task; light curves that no simulation made are not replaced."""
-    is_own = any(True for _ in Ledger(home.folder, "simulate").receipts())
-    if (home.folder / _OUTPUTS[0]).exists() and not is_own:
-        raise InputError(
-            f"{home.folder / _OUTPUTS[0]}: are there and were not simulated here; take the table "
-            "[simulate] out of survey.toml, or move them away"
-        )
     return [
         Task(
             stage="simulate",
