@@ -110,6 +110,18 @@ def test_a_task_that_no_class_holds_is_given_up(engine, tmp_path):
     assert Ledger(tmp_path, "squares").read(greedy.id).attempt == 2
 
 
+def test_a_task_that_always_kills_its_worker_is_given_up_and_the_rest_done(engine, tmp_path):
+    poison, rest = task(9, "poison", memory_gb=0.2), [task(k, memory_gb=0.2) for k in range(6)]
+    tally = drive(tmp_path, [poison, *rest], PLAIN, engine=engine)
+    assert (tally.done, tally.failed) == (6, {"lost": 1})
+    assert tally.lost >= 3
+    assert len(list((tmp_path / "notes").glob("k9-*"))) == 3
+    receipt = Ledger(tmp_path, "squares").read(poison.id)
+    assert (receipt.reason, receipt.attempt) == ("lost", 3)
+    assert "its worker died" in receipt.error
+    assert outputs(tmp_path) == {f"{k}.txt": b"%d" % k**2 for k in range(6)}
+
+
 def test_idle_jobs_are_given_back_busy_ones_never_and_more_are_asked_for_again(engine, tmp_path):
     long = task(9, "lasting", memory_gb=0.2, settings={"last_s": 25.0})
     short = [task(k, "lasting", memory_gb=0.2, settings={"last_s": 1.0}) for k in range(7)]

@@ -102,9 +102,20 @@ def _writes(folder: Path) -> tuple[bool, str]:
 
 
 def _cache() -> tuple[bool, str]:
+    from chandelle.compute.programs import programs_folder
     from chandelle.core.cache import cache_folder
 
-    return _writes(cache_folder())
+    if os.environ.get("CHANDELLE_CACHE") == "off":
+        return True, "off: each process compiles what it needs"
+    _, found = _writes(cache_folder())
+    own = _size_of(programs_folder())
+    return True, f"{found}; programs of XLA {own}, of numba {_size_of(cache_folder() / 'numba')}"
+
+
+def _size_of(folder: Path | None) -> str:
+    """Say how much a folder holds."""
+    files_in = [path for path in folder.rglob("*") if path.is_file()] if folder else []
+    return f"{sum(path.stat().st_size for path in files_in) / 1e6:.1f} MB"
 
 
 _CHECKS: dict[str, Callable[[], tuple[bool, str]]] = {

@@ -1,10 +1,13 @@
 """Checks of ``chandelle doctor`` about where work can run."""
 
 import shutil
+from datetime import datetime, timedelta
 
 from chandelle.core.errors import InputError
 
 _TIMEOUT_S = 10.0
+_LEAP_SECONDS = timedelta(days=150)
+"""astropy looks for a newer table of leap seconds where its own ends sooner."""
 
 
 def memory() -> tuple[bool, str]:
@@ -19,14 +22,14 @@ def memory() -> tuple[bool, str]:
 
 
 def profiles() -> tuple[bool, str]:
-    """Profiles that are known, each read."""
+    """Profiles that are known and where they are, each read."""
     from chandelle.compute.profile import load_profile, profile_folders
 
-    paths = [path for folder in profile_folders() for path in sorted(folder.glob("*.toml"))]
-    for path in paths:
+    own, shipped = (sorted(folder.glob("*.toml")) for folder in profile_folders())
+    for path in (*own, *shipped):
         load_profile(path)
-    own = profile_folders()[0]
-    return True, f"{', '.join(dict.fromkeys(path.stem for path in paths))}; yours go to {own}"
+    mine, others = (", ".join(path.stem for path in paths) for paths in (own, shipped))
+    return True, f"{mine or 'none'} in {profile_folders()[0]}; {others} come with chandelle"
 
 
 def slurm() -> tuple[bool, str]:
@@ -38,13 +41,23 @@ def slurm() -> tuple[bool, str]:
     try:
         found = partitions()
     except SlurmError as error:
-        return True, f"does not answer, so --on local alone works here: {error}"
+        first = str(error).splitlines()[0]
+        return True, f"does not answer, so --on local alone works here: {first}"
     return True, ", ".join(f"{name} {state}" for name, state in found.items()) or "no partition"
 
 
 def network() -> tuple[bool, str]:
-    """What needs the network."""
-    return True, "not needed; `chandelle fetch` uses it when asked, a cluster for its own workers"
+    """What would need the network: nothing of ours but fetching; astropy, with old leap seconds."""
+    from astropy.utils import iers
+
+    said = "not needed; `chandelle fetch` uses it when asked, a cluster for its own workers"
+    until = iers.LeapSeconds.from_iers_leap_seconds(iers.IERS_LEAP_SECOND_FILE).expires
+    if until.to_datetime() - datetime.now() < _LEAP_SECONDS:
+        said += (
+            f"; where times change their scale astropy asks for leap seconds, its own are known to "
+            f"{until.iso[:10]}: pip install --upgrade astropy-iers-data"
+        )
+    return True, said
 
 
 def reach(on: str) -> tuple[bool, str]:

@@ -115,6 +115,7 @@ class _Pool:
 
     def close(self) -> None:
         """Cancel what is out and end the jobs."""
+        self.keeper.stop(reason="the run ends")
         self.engine.close()
         self.client.close()
         self.cluster.close()
