@@ -128,7 +128,7 @@ def test_where_work_can_run(run, tmp_path, monkeypatch):
 def test_a_scheduler_that_answers_and_one_that_does_not(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with LocalCluster(
-        n_workers=1, processes=False, protocol="tcp://", dashboard_address=None
+        n_workers=1, processes=False, protocol="tcp://", dashboard_address="127.0.0.1:0"
     ) as cluster:
         address = cluster.scheduler_address
         assert "answers, with 1 workers" in run("doctor", "--on", address).out

@@ -73,7 +73,7 @@ class Dask4in2p3:
         self.cluster = LocalCluster(
             n_workers=dask_worker_jobs,
             threads_per_worker=dask_worker_cores,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
         )
         return Client(self.cluster)
 
