@@ -7,6 +7,7 @@ import pytest
 from distributed import Client
 from small_tasks import begun, drive, task
 
+import chandelle as ch
 from chandelle.compute.clients import new_client, tunnel
 from chandelle.compute.places import open_engine
 from chandelle.core.errors import InputError
@@ -44,6 +45,30 @@ def test_any_place_gives_the_same(client, tmp_path):
         assert begun(folder) == 12
     assert len(answers["serial"]) == 12
     assert all(found == answers["serial"] for found in answers.values())
+
+
+def test_map_on_a_client_of_the_site_leaves_it_open(client, tmp_path):
+    class Dask4in2p3:
+        """As the site's class: it keeps a cluster, its method gives a client to it."""
+
+        cluster = client.cluster
+
+        def new_client(self, dask_worker_jobs: int) -> Client:
+            self.cluster.scale(dask_worker_jobs)
+            return Client(self.cluster, set_as_default=False)
+
+    with Dask4in2p3().new_client(dask_worker_jobs=2) as own:
+        how = {"on": own, "folder": tmp_path, "name": "doubled"}
+        assert ch.map(_doubled, range(4), **how) == [0, 2, 4, 6]
+        assert ch.map(_doubled, range(5), **how) == [0, 2, 4, 6, 8]
+        assert own.status == "running"
+        assert own.submit(sum, [1, 2]).result() == 3
+    assert len(list((tmp_path / "results").rglob("*.npz"))) == 5
+    assert client.submit(sum, [1, 3]).result() == 4
+
+
+def _doubled(x: int) -> int:
+    return 2 * x
 
 
 def test_one_client_serves_two_folders_at_once(client, tmp_path):
@@ -86,23 +111,6 @@ def test_a_worker_has_one_thread_and_one_core(client):
     assert all(len(own) == 1 for own in pinned.values())
     assert set(client.run(lambda: os.environ["OMP_NUM_THREADS"]).values()) == {"1"}
     assert set(client.nthreads().values()) == {1}
-
-
-def test_a_worker_that_is_killed_costs_a_run_and_no_task(client, tmp_path):
-    engine = open_engine(client, tmp_path)
-    tasks = [task(k) for k in range(6)] + [task(9, "dies_once")]
-    tally = drive(tmp_path, tasks, engine=engine)
-    assert (tally.done, tally.lost, tally.failed) == (7, 1, {})
-
-
-def test_a_task_that_always_kills_its_worker_is_given_up_and_the_rest_done(client, tmp_path):
-    engine = open_engine(client, tmp_path)
-    tasks = [task(9, "poison"), *(task(k) for k in range(8))]
-    tally = drive(tmp_path, tasks, engine=engine)
-    assert (tally.done, tally.failed) == (8, {"lost": 1})
-    # Three deaths of one task; one that was done may be lost with a worker before it was told.
-    assert tally.lost >= 3
-    assert len(list((tmp_path / "notes").glob("k9-*"))) == 3
 
 
 @pytest.mark.parametrize(

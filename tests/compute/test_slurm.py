@@ -2,13 +2,22 @@
 
 import subprocess
 import threading
-import time
 from pathlib import Path
 
+import psutil
 import pytest
 from local_slurm import LocalSlurm, why_not
-from small_tasks import FAST, begun, drive, task
+from small_tasks import (
+    FAST,
+    assert_stands_once,
+    begun,
+    drive,
+    notes_of,
+    task,
+    wait_until,
+)
 
+from chandelle.compute.ledger import Ledger
 from chandelle.compute.places import open_engine
 
 pytestmark = [
@@ -58,38 +67,45 @@ def test_jobs_give_what_this_process_gives(profile, tmp_path, kind):
     assert begun(tmp_path / "there") == 10
 
 
+def cancel_in_a_write(folder: Path, tasks: list, cancelled: dict[str, str]) -> None:
+    """Take back the job that runs the first task, while its output is half written."""
+    wait_until(lambda: list((folder / "out").glob(".0.txt.*.tmp")), at_most_s=120.0)
+    [(pid, _)] = notes_of(folder, tasks[0])
+    environment = psutil.Process(pid).environ()
+    array, element = (environment.get(f"SLURM_ARRAY_{name}_ID") for name in ("JOB", "TASK"))
+    cancelled["job"] = f"{array}_{element}" if array else environment["SLURM_JOB_ID"]
+    subprocess.run(["scancel", cancelled["job"]], check=True)
+    wait_until(lambda: not psutil.pid_exists(pid))
+
+
 @pytest.mark.parametrize("kind", ["slurm", "slurm-array"])
 def test_a_job_that_is_cancelled_costs_a_run_and_no_task(profile, tmp_path, kind):
-    tasks = [small(k, "slow_square") for k in range(8)]
+    tasks = [small(0, "hangs_once"), *(small(k, "slow_square") for k in range(1, 8))]
     engine = open_engine(f"{kind}:{profile}", tmp_path)
-    cancelled: list[str] = []
-
-    def cancel_one() -> None:
-        until = time.monotonic() + 60.0
-        while time.monotonic() < until and not (tmp_path / "notes").is_dir():
-            time.sleep(0.1)
-        running = ["squeue", "-h", "-r", "-t", "R", "-o", "%i"]
-        cancelled.append(subprocess.check_output(running, text=True).split()[0])
-        subprocess.run(["scancel", cancelled[0]], check=True)
-
-    thread = threading.Thread(target=cancel_one)
+    cancelled: dict[str, str] = {}
+    thread = threading.Thread(target=cancel_in_a_write, args=(tmp_path, tasks, cancelled))
     thread.start()
     try:
         tally = drive(tmp_path, tasks, engine=engine)
     finally:
         thread.join()
         engine.close()
-    assert cancelled
-    assert (tally.done, tally.failed) == (8, {})
-    assert tally.lost >= 1
-    assert len(outputs(tmp_path)) == 8
+    assert (tally.done, tally.lost, tally.failed) == (8, 1, {})
+    receipt = Ledger(tmp_path, "squares").read(tasks[0].id)
+    assert receipt.attempt == 2
+    assert receipt.job != cancelled["job"]
+    assert len(notes_of(tmp_path, tasks[0])) == 2
+    assert_stands_once(tmp_path, tasks)
 
 
 def test_a_task_that_always_kills_its_job_is_given_up_and_the_rest_done(profile, tmp_path):
     engine = open_engine(f"slurm-array:{profile}", tmp_path)
-    tasks = [small(9, "poison"), *(small(k) for k in range(6))]
+    poison, rest = small(9, "poison"), [small(k) for k in range(6)]
     try:
-        tally = drive(tmp_path, tasks, FAST, engine=engine)
+        tally = drive(tmp_path, [poison, *rest], FAST, engine=engine)
     finally:
         engine.close()
     assert (tally.done, tally.failed, tally.lost) == (6, {"lost": 1}, 3)
+    assert len({pid for pid, _ in notes_of(tmp_path, poison)}) == 3
+    assert Ledger(tmp_path, "squares").read(poison.id).reason == "lost"
+    assert_stands_once(tmp_path, rest, given_up=(poison,))

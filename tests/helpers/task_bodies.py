@@ -144,23 +144,13 @@ def lasting(task: Task, folder: Path) -> dict:
     return square(task, folder)
 
 
-def slow_write(task: Task, folder: Path) -> dict:
-    """Take two seconds for it, most of them in the middle of the write."""
-    _note(task, folder)
-    with atomic_file(folder / task.outputs[0]) as temporary:
-        temporary.write_text("half of")
-        time.sleep(2.0)
-        temporary.write_text(str(task.settings["number"] ** 2))
-    return {}
-
-
 def hangs_once(task: Task, folder: Path) -> dict:
-    """Wait for ever in the middle of the first write, then do it."""
-    first = runs_of(task, folder) == 0
+    """Wait four minutes in the middle of the first write, then do it."""
+    waits_until = time.monotonic() + (240.0 if runs_of(task, folder) == 0 else 0.0)
     _note(task, folder)
     with atomic_file(folder / task.outputs[0]) as temporary:
         temporary.write_text("half of")
-        while first:
-            time.sleep(1.0)
+        while time.monotonic() < waits_until:
+            time.sleep(0.1)
         temporary.write_text(str(task.settings["number"] ** 2))
     return {}
