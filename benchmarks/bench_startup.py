@@ -17,8 +17,8 @@ _ONE_FIT = """
 import time, sys
 start = time.perf_counter()
 import chandelle as ch
-from chandelle.cli.cache import use_compilation_cache
-use_compilation_cache()
+from chandelle.compute.programs import keep_programs
+keep_programs()
 lcs = ch.LightCurves.read(sys.argv[1])
 first = lcs.select_targets([0])
 begin = time.perf_counter()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from chandelle.lightcurve.ingest import cross_match, read_lightcurves
     from chandelle.lightcurve.stage import fit_salt
     from chandelle.physics.salt import load_salt
+    from chandelle.pipeline.run import run
     from chandelle.products.diagram import Diagram
     from chandelle.products.lightcurves import LightCurves
     from chandelle.products.posterior import Posterior
@@ -41,6 +42,7 @@ _HOMES = {
     "map": "chandelle.compute.maps",
     "measure_scaling": "chandelle.compute.scaling",
     "new_client": "chandelle.compute.clients",
+    "run": "chandelle.pipeline.run",
     "read_lightcurves": "chandelle.lightcurve.ingest",
     "simulate_lightcurves": "chandelle.simulate.survey",
     "standardize": "chandelle.standardization.stage",
@@ -63,6 +65,7 @@ __all__ = [
     "new_client",
     "read_lightcurves",
     "report",
+    "run",
     "simulate_lightcurves",
     "standardize",
 ]

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from distributed import Client, LocalCluster
 
 import chandelle as ch
 from chandelle.compute.drive import Policy
@@ -60,6 +61,38 @@ def test_functions_of_a_notebook_go_to_the_workers_of_dask(tmp_path):
     offset = 10
     found = ch.map(lambda x: x + offset, range(6), on="local:2", folder=tmp_path, name="shift")
     assert found == list(range(10, 16))
+
+
+class Dask4in2p3:
+    """As the class of CC-IN2P3: it starts jobs that are workers and hands out a client to them."""
+
+    def __init__(self, virtual_env: str = "") -> None:
+        self.cluster: LocalCluster | None = None
+
+    def new_client(self, dask_worker_cores: int = 1, dask_worker_jobs: int = 1) -> Client:
+        self.cluster = LocalCluster(
+            n_workers=dask_worker_jobs,
+            threads_per_worker=dask_worker_cores,
+            dashboard_address=None,
+        )
+        return Client(self.cluster)
+
+
+def test_a_client_of_the_site_is_used_and_stays_open(tmp_path):
+    site = Dask4in2p3(virtual_env="chandelle")
+    client = site.new_client(dask_worker_jobs=2)
+    try:
+        how = {"on": client, "folder": tmp_path, "name": "square"}
+        assert ch.map(lambda x: x * x, range(8), **how) == [x * x for x in range(8)]
+        assert client.status == "running"
+        assert client.submit(sum, [1, 2]).result() == 3
+        with pytest.raises(MapError, match="1 of 2 items"):
+            ch.map(lambda x: 1 / x, [1, 0], on=client, folder=tmp_path, name="inverse")
+        assert client.status == "running"
+        assert len(client.scheduler_info()["workers"]) == 2
+    finally:
+        client.close()
+        site.cluster.close()
 
 
 def test_a_job_cannot_get_a_function_that_has_no_file(tmp_path):

@@ -12,7 +12,10 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
+
+import psutil
 
 NEEDED = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "sinfo", "scancel")
 
@@ -70,12 +73,20 @@ class LocalSlurm:
             time.sleep(0.2)
 
     def stop(self) -> None:
-        """End the daemons."""
+        """End all jobs, then the daemons, and wait until they have: a daemon that cannot tell the
+        controller of the end of a job waits for it.
+        """
+        with contextlib.suppress(RuntimeError):
+            self._call("scancel", "--user=root")
+            wait_while(lambda: self._call("squeue", "-h"), at_most_s=30.0)
         files = [*self.folder.glob("slurmd-*.pid"), self.folder / "slurmctld.pid"]
-        for file in [*files, self.folder / "munge" / "pid"]:
-            if file.exists():
+        files.append(self.folder / "munge" / "pid")
+        pids = [int(file.read_text()) for file in files if file.exists()]
+        for number, at_most_s in ((signal.SIGTERM, 15.0), (signal.SIGKILL, 5.0)):
+            for pid in filter(psutil.pid_exists, pids):
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(int(file.read_text()), signal.SIGTERM)
+                    os.kill(pid, number)
+            wait_while(lambda: any(map(psutil.pid_exists, pids)), at_most_s=at_most_s)
         os.environ.pop("SLURM_CONF", None)
 
     def _lines(self) -> list[str]:
@@ -124,6 +135,13 @@ class LocalSlurm:
         if done.returncode:
             raise RuntimeError(f"{command[0]}: {done.stderr or done.stdout}")
         return done.stdout
+
+
+def wait_while(holds: Callable[[], object], *, at_most_s: float) -> None:
+    """Wait until something does not hold, or time is up."""
+    until = time.monotonic() + at_most_s
+    while holds() and time.monotonic() < until:
+        time.sleep(0.1)
 
 
 def _free_ports(count: int) -> list[int]:

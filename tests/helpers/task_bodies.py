@@ -38,6 +38,11 @@ def poison(task: Task, folder: Path) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def dies(task: Task, folder: Path) -> None:
+    """Kill the process it runs in, and write nothing."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def dies_once(task: Task, folder: Path) -> dict:
     """Kill its process at the first time, then do it."""
     if runs_of(task, folder) == 0:
@@ -47,11 +52,15 @@ def dies_once(task: Task, folder: Path) -> dict:
 
 
 def greedy(task: Task, folder: Path) -> dict:
-    """Take the memory it is told to."""
+    """Take the memory it is told to, and hold it so long."""
+    _note(task, folder)
     held = bytearray(int(task.settings["take_gb"] * 1e9))
     held[::4096] = b"1" * len(held[::4096])
-    time.sleep(0.5)
-    return square(task, folder)
+    time.sleep(task.settings.get("hold_s", 0.5))
+    del held
+    with atomic_file(folder / task.outputs[0]) as temporary:
+        temporary.write_text(str(task.settings["number"] ** 2))
+    return {}
 
 
 def forgets(task: Task, folder: Path) -> None:
@@ -105,4 +114,53 @@ def fills(task: Task, folder: Path) -> dict:
     """Write ten kilobytes a task."""
     with atomic_file(folder / task.outputs[0]) as temporary:
         temporary.write_bytes(b"x" * 10_000)
+    return {}
+
+
+def compiles(task: Task, folder: Path) -> dict:
+    """Let JAX compile programs; say how many, and how many of them had been kept."""
+    import jax
+    import jax.numpy as jnp
+
+    counts = {"compile_requests_use_cache": 0, "cache_hits": 0}
+
+    def count(event: str, **_: object) -> None:
+        name = event.rsplit("/", 1)[-1]
+        if name in counts:
+            counts[name] += 1
+
+    jax.monitoring.register_event_listener(count)
+    steps = jax.jit(jax.grad(lambda x: jnp.linalg.cholesky(jnp.eye(5) * x).sum()))
+    value = float(steps(float(task.settings["number"])))
+    with atomic_file(folder / task.outputs[0]) as temporary:
+        temporary.write_text(repr(value))
+    return {"asked": counts["compile_requests_use_cache"], "kept": counts["cache_hits"]}
+
+
+def lasting(task: Task, folder: Path) -> dict:
+    """Take as long as it is told to."""
+    _note(task, folder)
+    time.sleep(task.settings["last_s"])
+    return square(task, folder)
+
+
+def slow_write(task: Task, folder: Path) -> dict:
+    """Take two seconds for it, most of them in the middle of the write."""
+    _note(task, folder)
+    with atomic_file(folder / task.outputs[0]) as temporary:
+        temporary.write_text("half of")
+        time.sleep(2.0)
+        temporary.write_text(str(task.settings["number"] ** 2))
+    return {}
+
+
+def hangs_once(task: Task, folder: Path) -> dict:
+    """Wait for ever in the middle of the first write, then do it."""
+    first = runs_of(task, folder) == 0
+    _note(task, folder)
+    with atomic_file(folder / task.outputs[0]) as temporary:
+        temporary.write_text("half of")
+        while first:
+            time.sleep(1.0)
+        temporary.write_text(str(task.settings["number"] ** 2))
     return {}

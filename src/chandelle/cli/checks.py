@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from chandelle.cli.place_checks import memory, network, profiles, reach, slurm
 from chandelle.core.errors import ChandelleError
 from chandelle.core.provenance import sha256_file, versions
 
@@ -26,9 +27,12 @@ class Check:
     detail: str
 
 
-def run_checks() -> list[Check]:
+def run_checks(*, on: str | None = None) -> list[Check]:
     """Run every check; one that breaks counts as failed and does not stop the others."""
-    return [_attempt(name, check) for name, check in _CHECKS.items()]
+    checks = dict(_CHECKS)
+    if on is not None:
+        checks[on] = lambda: reach(on)
+    return [_attempt(name, check) for name, check in checks.items()]
 
 
 def _attempt(name: str, check: Callable[[], tuple[bool, str]]) -> Check:
@@ -98,9 +102,20 @@ def _writes(folder: Path) -> tuple[bool, str]:
 
 
 def _cache() -> tuple[bool, str]:
+    from chandelle.compute.programs import programs_folder
     from chandelle.core.cache import cache_folder
 
-    return _writes(cache_folder())
+    if os.environ.get("CHANDELLE_CACHE") == "off":
+        return True, "off: each process compiles what it needs"
+    _, found = _writes(cache_folder())
+    own = _size_of(programs_folder())
+    return True, f"{found}; programs of XLA {own}, of numba {_size_of(cache_folder() / 'numba')}"
+
+
+def _size_of(folder: Path | None) -> str:
+    """Say how much a folder holds."""
+    files_in = [path for path in folder.rglob("*") if path.is_file()] if folder else []
+    return f"{sum(path.stat().st_size for path in files_in) / 1e6:.1f} MB"
 
 
 _CHECKS: dict[str, Callable[[], tuple[bool, str]]] = {
@@ -112,5 +127,9 @@ _CHECKS: dict[str, Callable[[], tuple[bool, str]]] = {
     "arithmetic": _arithmetic,
     "cache": _cache,
     "this folder": lambda: _writes(Path.cwd()),
+    "memory": memory,
+    "profiles": profiles,
+    "Slurm": slurm,
+    "network": network,
     "temporary folder": lambda: _writes(Path(tempfile.gettempdir())),
 }

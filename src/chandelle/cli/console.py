@@ -78,7 +78,7 @@ class Step:
 def step(what: str) -> Iterator[Step]:
     """Show on a terminal that something runs and how far it is; log what it took."""
     console = Console(stderr=True, highlight=False, emoji=False)
-    is_shown = console.is_terminal and not _is_quiet()
+    is_shown = console.is_terminal and not console.is_dumb_terminal and not is_quiet()
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     wall, cpu = time.perf_counter(), time.process_time()
     with Progress(*columns, console=console, transient=True, disable=not is_shown) as progress:
@@ -94,6 +94,7 @@ def step(what: str) -> Iterator[Step]:
     _log.info("%s: %.1f s, %.1f s of CPU", what, running.wall_s, running.cpu_s, extra=facts)
 
 
-def _is_quiet() -> bool:
+def is_quiet() -> bool:
+    """Whether the user wants to hear nothing but errors."""
     console = _out.get(None)
     return console is not None and console.quiet

@@ -46,14 +46,14 @@ def cosmology(
     published
         Declare that data of unknown origin are published.
     """
-    from chandelle.cli.cache import use_compilation_cache
     from chandelle.cli.outputs import check_folder
     from chandelle.cli.settings import settings_of
+    from chandelle.compute.programs import keep_programs
     from chandelle.cosmology.stage import CosmologyConfig, fit_cosmology
 
     given = (data, covariance, config)
     check_folder(output, inputs=[path for path in given if path is not None])
-    use_compilation_cache()
+    keep_programs()
     settings = settings_of(CosmologyConfig, config, model=model, seed=seed)
     table = read_distances(data, covariance=covariance)
     with step(f"cosmology, {settings['model']}"):

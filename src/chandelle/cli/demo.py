@@ -29,12 +29,12 @@ def demo(
     n_high
         SNLS- and HSC-like supernovae.
     """
-    from chandelle.cli.cache import use_compilation_cache
     from chandelle.cli.outputs import check_folder
     from chandelle.cli.walkthrough import compare, run_chain, show
+    from chandelle.compute.programs import keep_programs
 
     check_folder(directory)
-    use_compilation_cache()
+    keep_programs()
     chain = run_chain(directory, seed=seed, n_low=n_low, n_high=n_high)
     say(show(compare(chain.posterior, chain.nature), chain.posterior))
     say(f"report: {chain.page}")

@@ -3,8 +3,14 @@
 from chandelle.cli.console import say
 
 
-def doctor() -> int:
-    """Check Python, libraries, precision, devices, shipped data and folders.
+def doctor(*, on: str | None = None) -> int:
+    """Check Python, libraries, precision, devices, shipped data, folders and where work can run.
+
+    Parameters
+    ----------
+    on
+        Also whether this place answers: slurm:PROFILE, slurm-array:PROFILE, or tcp:// and the
+        address of a dask scheduler.
 
     Returns
     -------
@@ -13,7 +19,7 @@ def doctor() -> int:
     """
     from chandelle.cli.checks import run_checks
 
-    checks = run_checks()
+    checks = run_checks(on=on)
     width = max(len(check.name) for check in checks)
     for check in checks:
         say(f"{'ok  ' if check.is_ok else 'FAIL'} {check.name:{width}}  {check.detail}")

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from chandelle.cli.console import complain, say, step
 from chandelle.cli.fit_options import FitOptions, ReadingOptions
+from chandelle.core.errors import InputError
 
 _MEND = {
     "z_invalid": "give the heliocentric redshift as a column z, or --targets with a table of them",
@@ -29,6 +30,7 @@ def fit_lightcurves(
     *,
     output: Annotated[Path, Parameter(alias="-o")],
     lightcurves: Path | None = None,
+    on: str | None = None,
     reading: ReadingOptions | None = None,
     fit: FitOptions | None = None,
 ) -> int:
@@ -49,22 +51,32 @@ def fit_lightcurves(
     lightcurves
         Also write the light curves as they were fitted into this folder, for the report; then all
         of them are in memory at once.
+    on
+        Fit folders in blocks as tasks: serial, local, local:N, slurm:PROFILE, slurm-array:PROFILE,
+        or tcp:// and the address of a dask scheduler. Blocks and receipts are kept in OUTPUT.run,
+        from which the same command goes on where it was ended.
     """
-    from chandelle.cli.cache import use_compilation_cache
+    from chandelle.compute.programs import keep_programs
     from chandelle.core.paths import refuse_twice
     from chandelle.lightcurve.ingest.read import is_product_folder
 
     reading, fit = reading or ReadingOptions(), fit or FitOptions()
     _check_outputs(output, lightcurves, [*files, *reading.files(), *fit.files()])
     refuse_twice(files)
-    use_compilation_cache()
+    keep_programs()
     how, settings = reading.arguments(), fit.settings()
     products = [file for file in files if is_product_folder(file)]
     for folder in products:
         reading.refuse_for(folder)
     is_one = len(files) == 1 or reading.targets is None
     if products == files and is_one and lightcurves is None:
+        settings["on"] = on
         counts, failures = _fit_blocks(files, output, how, settings, size=fit.block)
+    elif on is not None:
+        raise InputError(
+            "--on fits folders that chandelle has written; fit these files without it, or write "
+            "them as such first (chandelle.read_lightcurves(...).write(FOLDER))"
+        )
     else:
         counts, failures = _fit_whole(files, output, lightcurves, how, settings)
     say(f"{_tally(counts)}, written to {output}")

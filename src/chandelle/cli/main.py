@@ -21,6 +21,8 @@ from chandelle.cli.report import report
 from chandelle.cli.scaling import scaling
 from chandelle.cli.simulate import simulate
 from chandelle.cli.standardize import standardize
+from chandelle.cli.status import explain, status, verify
+from chandelle.cli.survey import retry, run
 from chandelle.core.errors import ChandelleError
 
 _log = logging.getLogger(__name__)
@@ -45,9 +47,14 @@ for command in (
     standardize,
     cosmology,
     report,
+    run,
+    status,
+    retry,
+    verify,
+    explain,
+    scaling,
     fetch,
     doctor,
-    scaling,
 ):
     app.command(command)
 

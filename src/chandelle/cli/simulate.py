@@ -19,12 +19,12 @@ def simulate(directory: Path, /, *, seed: int = 1, n_low: int = 500, n_high: int
     n_high
         SNLS- and HSC-like supernovae (g r i z, 0.1 < z < 0.8).
     """
-    from chandelle.cli.cache import use_compilation_cache
     from chandelle.cli.outputs import check_folder
+    from chandelle.compute.programs import keep_programs
     from chandelle.simulate.survey import simulate_lightcurves
 
     check_folder(directory)
-    use_compilation_cache()
+    keep_programs()
     with step("simulate"):
         survey = simulate_lightcurves(seed=seed, n_low=n_low, n_high=n_high)
     survey.write(directory)

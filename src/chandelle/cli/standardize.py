@@ -36,16 +36,16 @@ def standardize(
     lightcurves
         Folder of the light curves that were fitted, for cuts that count epochs.
     """
-    from chandelle.cli.cache import use_compilation_cache
     from chandelle.cli.outputs import check_folder
     from chandelle.cli.settings import settings_of
+    from chandelle.compute.programs import keep_programs
     from chandelle.products.saltfits import SaltFits
     from chandelle.standardization.stage import StandardizeConfig
     from chandelle.standardization.stage import standardize as standardize_fits
 
     given = (fits, config, lightcurves)
     check_folder(output, inputs=[path for path in given if path is not None])
-    use_compilation_cache()
+    keep_programs()
     settings = settings_of(StandardizeConfig, config)
     kept = SaltFits.read(fits)
     if cuts is not None:

@@ -21,8 +21,7 @@ from chandelle.core.threads import cores
 
 _log = logging.getLogger(__name__)
 _DASHBOARD = "127.0.0.1:0"
-_WORKER_SHARE = 0.85
-"""Of the memory of a job, what its worker may take; the rest is for its nanny and the allocator."""
+_PRELOAD = "chandelle.compute.preload"
 _SETTINGS: Mapping[str, Any] = {
     "distributed.scheduler.allowed-failures": 0,
     "distributed.scheduler.worker-saturation": 1.0,
@@ -92,7 +91,7 @@ def local_cluster(n_worker: int, *, threads: int = 1) -> LocalCluster:
             security=Security.temporary(),
             dashboard_address=_DASHBOARD,
             silence_logs=logging.ERROR,
-            preload=["chandelle.compute.preload"],
+            preload=[_PRELOAD],
         )
 
 
@@ -133,13 +132,15 @@ def slurm_cluster(profile: Profile, memory_gb: float | None = None) -> Any:
             account=profile.account or None,
             cores=1,
             processes=1,
-            memory=f"{max(job_gb * _WORKER_SHARE - profile.overhead_gb, 0.1):.3f}GB",
+            memory=f"{profile.worker_gb(job_gb):.3f}GB",
             job_mem=f"{round(job_gb * 1000)}M",
             walltime=_clock(profile.walltime_min),
             interface=profile.interface or None,
             python=sys.executable,
             death_timeout=profile.death_timeout_s,
             worker_extra_args=[
+                "--preload",
+                _PRELOAD,
                 "--lifetime",
                 f"{max(lifetime_s, 30.0):.0f}s",
                 "--lifetime-stagger",

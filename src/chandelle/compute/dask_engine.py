@@ -6,7 +6,7 @@ nothing is ever computed again for a worker that is gone.
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -15,12 +15,17 @@ from distributed import Client, Future
 from distributed.scheduler import KilledWorker
 
 from chandelle.compute.engine import Functions, perform
+from chandelle.compute.resources import MEMORY_GB, next_gb
 from chandelle.compute.task import Task
 from chandelle.compute.work import Outcome
 
-_WINDOW = 3
+WINDOW = 3
 """Tasks out for each worker: one runs, the next are near."""
 _COUNT_S = 1.0
+_ONE_EACH: Mapping[str, Any] = {"_data_producer": True}
+"""Keeps a task at the scheduler until a worker is free, however few there are: else the first of a
+run are handed out at once, and those that wait behind one that kills its worker are lost with it.
+`Client.submit` hands it to dask's `Task`."""
 
 
 def run_text(
@@ -43,8 +48,8 @@ class DaskEngine:
         Folder of the run, which the workers see under the same name.
     functions : mapping, optional
         Functions that the workers cannot import.
-    queued : callable, optional
-        How many workers were asked for and wait in a queue.
+    memory_gb : tuple of float
+        Classes of memory, for tasks in a process of their own.
     revive : callable, optional
         Asks the cluster for workers anew and says what it did.
     close : callable, optional
@@ -57,13 +62,13 @@ class DaskEngine:
         folder: Path,
         *,
         functions: Functions | None = None,
-        queued: Callable[[], int] | None = None,
+        memory_gb: tuple[float, ...] = MEMORY_GB,
         revive: Callable[[], str] | None = None,
         close: Callable[[], None] | None = None,
     ) -> None:
         self._client, self._folder = client, str(folder.absolute())
         self._functions = functions or {}
-        self._queued, self._revive, self._close = queued, revive, close
+        self._memory_gb, self._revive, self._close = memory_gb, revive, close
         # A scheduler that serves several folders must not take one's task for another's.
         self._run = uuid.uuid4().hex
         self._futures: dict[str, Future] = {}
@@ -72,7 +77,7 @@ class DaskEngine:
 
     def window(self) -> int:
         """Three times the workers."""
-        return _WINDOW * max(self.workers(), 1)
+        return WINDOW * max(self.workers(), 1)
 
     def submit(self, task: Task, *, attempt: int, memory_gb: float | None = None) -> None:
         """Send a task to the scheduler."""
@@ -86,6 +91,7 @@ class DaskEngine:
             key=f"{task.stage}-{task.id}-{attempt}-{self._run}",
             pure=False,
             retries=0,
+            **_ONE_EACH,
         )
         self._futures[task.id] = future
         future.add_done_callback(lambda _: self._finished.put(task.id))
@@ -123,9 +129,21 @@ class DaskEngine:
             self._counted = now
         return self._count
 
+    def out(self) -> int:
+        """Tasks that are out."""
+        return len(self._futures)
+
     def queued(self) -> int:
-        """Workers that wait in a queue."""
-        return self._queued() if self._queued else 0
+        """None that this engine knows of."""
+        return 0
+
+    def larger_gb(self, task: Task, had: float | None) -> float | None:
+        """Next class of memory."""
+        return next_gb(had or task.memory_gb, self._memory_gb)
+
+    def is_shared(self) -> bool:
+        """Nothing is known of its workers, so they may be on one machine."""
+        return True
 
     def revive(self) -> str:
         """Ask for workers anew."""

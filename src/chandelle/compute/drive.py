@@ -7,12 +7,16 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 
+from chandelle.compute.beacon import Beacon
 from chandelle.compute.engine import Engine
-from chandelle.compute.ledger import Ledger
-from chandelle.compute.receipt import Reason
+from chandelle.compute.failures import stops_the_run
+from chandelle.compute.ledger import Entry, Ledger
+from chandelle.compute.resources import next_gb
+from chandelle.compute.tally import Tally
 from chandelle.compute.task import Task
 from chandelle.compute.usage import Usage
 from chandelle.compute.work import Outcome, receipt_of
@@ -21,6 +25,8 @@ from chandelle.core.errors import ChandelleError
 _log = logging.getLogger(__name__)
 _TICK_S = 1.0
 _PAUSE_S = 0.05
+_CHUNK = 10_000
+"""Tasks looked at together before they are handed out."""
 
 
 class NoWorkersError(ChandelleError):
@@ -41,10 +47,11 @@ class Policy:
         Further runs of a task that failed for its place.
     backoff_s : float
         Wait before the first of them; doubled each time.
-    memory_gb : tuple of float
-        Classes of memory, rising.
+    memory_gb : tuple of float, optional
+        Classes of memory, rising, instead of those of the place.
     losses : int
-        A task whose process died so often runs alone in the next class of memory.
+        A task whose process died so often gets the next class of memory, once; it runs alone
+        where workers share a machine.
     report_s, give_up_s : float
         Without workers, when it is said and new ones are asked for, and when the run ends: never
         while some wait in the queue of a batch system.
@@ -52,34 +59,18 @@ class Policy:
 
     retries: int = 3
     backoff_s: float = 1.0
-    memory_gb: tuple[float, ...] = (4.0, 8.0, 16.0, 32.0, 64.0)
+    memory_gb: tuple[float, ...] | None = None
     losses: int = 2
     report_s: float = 30.0
     give_up_s: float = 900.0
 
 
-@dataclass(slots=True)
-class Tally:
-    """How far a stage is."""
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The time a driver goes by, and how it waits [s]: the machine's, or that of a simulation."""
 
-    total: int = 0
-    done: int = 0
-    skipped: int = 0
-    failed: dict[str, int] = field(default_factory=dict)
-    running: int = 0
-    retried: int = 0
-    lost: int = 0
-    busy_s: float = 0.0
-
-    @property
-    def n_failed(self) -> int:
-        """Dead letters."""
-        return sum(self.failed.values())
-
-    @property
-    def left(self) -> int:
-        """Tasks that have no outcome yet."""
-        return self.total - self.done - self.skipped - self.n_failed
+    now: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
 
 
 @dataclass(slots=True)
@@ -89,6 +80,7 @@ class _Attempt:
     losses: int = 0
     memory_gb: float | None = None
     ready: float = 0.0
+    is_suspect: bool = False
     is_alone: bool = False
 
 
@@ -107,6 +99,8 @@ class Driver:
         What is done about failures.
     report : callable, optional
         Called with the `Tally` whenever it has changed.
+    clock : Clock, optional
+        Another time than the machine's.
     """
 
     def __init__(
@@ -117,10 +111,11 @@ class Driver:
         *,
         policy: Policy | None = None,
         report: Callable[[Tally], None] | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self.engine, self.folder, self.policy = engine, folder, policy or Policy()
         self.ledger, self.tally = Ledger(folder, stage), Tally()
-        self._report = report or (lambda _: None)
+        self._report, self._clock = report or (lambda _: None), clock or Clock()
         self._out: dict[str, _Attempt] = {}
         self._again: deque[_Attempt] = deque()
         self._alone: deque[_Attempt] = deque()
@@ -149,7 +144,24 @@ class Driver:
             If the rest cannot be done now; the same call goes on from here.
         """
         self.tally.total = total
-        fresh = self._unfinished(tasks)
+        try:
+            with Beacon(self.ledger.folder, self.tally) as beacon:
+                self._work_off(self._unfinished(tasks), beacon)
+            if self._place is None:
+                self.ledger.compact()
+                return self.tally
+            trouble = self._place.error
+        except OSError as error:
+            if not stops_the_run(error):
+                raise
+            trouble = f"OSError: {error}"
+        raise PlaceError(
+            f"{self.folder}: {trouble}; {self.tally.left} of {total} tasks are left: make room (or "
+            "the folder writable) and give the same command again"
+        )
+
+    def _work_off(self, fresh: Iterator[Task], beacon: Beacon) -> None:
+        """Hand out tasks and take outcomes until none is left, or the disk takes no more."""
         while True:
             self._fill(fresh)
             if not self._out and not self._again and not self._alone:
@@ -157,51 +169,60 @@ class Driver:
             if not self._out and self._place is not None:
                 break
             if not self._out:
-                time.sleep(_PAUSE_S)
+                self._clock.sleep(_PAUSE_S)
             for outcome in self.engine.wait(_TICK_S):
                 self._take(outcome)
             self._watch()
+            self.tally.running = min(len(self._out), self.engine.workers())
+            beacon.show()
             self._report(self.tally)
         self._report(self.tally)
-        if self._place is not None:
-            raise PlaceError(
-                f"{self.folder}: {self._place.error}; {self.tally.left} of {total} tasks are left: "
-                "make room (or the folder writable) and give the same command again"
-            )
-        self.ledger.compact()
-        return self.tally
 
     def _unfinished(self, tasks: Iterable[Task]) -> Iterator[Task]:
-        """Tasks without a receipt; the others are counted."""
-        outcomes = self.ledger.outcomes()
-        for task in tasks:
-            former = outcomes.get(task.id)
-            if former is None:
-                yield task
-            elif former == "done":
-                self.tally.skipped += 1
-            else:
-                self._count_failed(former)
+        """Tasks that are not done; the others are counted.
+
+        A task that takes the place of an earlier one of its key, with other inputs or settings,
+        will replace its outputs: the earlier receipt would lie from then on.
+        """
+        entries = self.ledger.entries()
+        ids_of: dict[str, list[str]] = {}
+        for task_id, entry in entries.items():
+            ids_of.setdefault(entry.key, []).append(task_id)
+        waiting = iter(tasks)
+        while chunk := list(islice(waiting, _CHUNK)):
+            fresh = [task for task in chunk if not self._is_settled(task, entries.get(task.id))]
+            earlier = (ids_of.get(task.key, ()) for task in fresh)
+            self.ledger.forget(list(chain.from_iterable(earlier)))
+            yield from fresh
+
+    def _is_settled(self, task: Task, entry: Entry | None) -> bool:
+        """Whether a receipt says that a task is done or given up, and its outputs are there."""
+        if entry is None:
+            return False
+        if entry.outcome != "done":
+            self._count_failed(entry.outcome)
+            return True
+        is_there = all((self.folder / name).exists() for name in task.outputs)
+        self.tally.skipped += is_there
+        return is_there
 
     def _fill(self, fresh: Iterator[Task]) -> None:
-        """Hand out tasks until the window is full."""
+        """Hand out tasks until the window is full; without work the engine is not asked."""
         if self._place is not None:
             return
-        if any(attempt.is_alone for attempt in self._out.values()):
+        if any(attempt.is_alone for attempt in islice(self._out.values(), 1)):
             return
-        window = self.engine.window()
-        while len(self._out) < window:
+        while not self._out or len(self._out) < self.engine.window():
             attempt = self._next(fresh)
             if attempt is None:
                 return
             self._out[attempt.task.id] = attempt
-            self.tally.running = len(self._out)
             self.engine.submit(attempt.task, attempt=attempt.number, memory_gb=attempt.memory_gb)
             if attempt.is_alone:
                 return
 
     def _next(self, fresh: Iterator[Task]) -> _Attempt | None:
-        now = time.monotonic()
+        now = self._clock.now()
         for _ in range(len(self._again)):
             attempt = self._again.popleft()
             if attempt.ready <= now:
@@ -217,7 +238,6 @@ class Driver:
     def _take(self, outcome: Outcome) -> None:
         """Count an outcome, or try its task again."""
         attempt = self._out.pop(outcome.id, None)
-        self.tally.running = len(self._out)
         if attempt is None:
             return
         self.tally.busy_s += outcome.wall_s
@@ -229,7 +249,7 @@ class Driver:
             self._place = outcome
         elif outcome.reason == "transient" and attempt.number <= self.policy.retries:
             wait = self.policy.backoff_s * 2 ** (attempt.number - 1)
-            attempt.ready = time.monotonic() + wait
+            attempt.ready = self._clock.now() + wait
             self._retry(attempt)
         elif outcome.reason == "lost":
             self._take_loss(attempt, outcome)
@@ -244,42 +264,42 @@ class Driver:
         (self._alone if attempt.is_alone else self._again).append(attempt)
 
     def _take_loss(self, attempt: _Attempt, outcome: Outcome) -> None:
-        """Try a task again whose process died; alone if it did so before; then no more."""
+        """Try a task again whose process died; as a suspect if it did so before; then no more."""
         self.tally.lost += 1
         attempt.losses += 1
-        if attempt.is_alone:
+        if attempt.is_suspect:
             self._give_up(attempt, outcome)
+        elif attempt.losses >= self.policy.losses:
+            self._suspect(attempt, self._larger(attempt) or attempt.memory_gb)
         else:
-            if attempt.losses >= self.policy.losses:
-                attempt.memory_gb = self._larger(attempt) or attempt.memory_gb
-                attempt.is_alone = True
             self._retry(attempt)
 
     def _take_shortage(self, attempt: _Attempt, outcome: Outcome) -> None:
-        """Try a task again alone, in the next class of memory; the last was the last."""
+        """Try a task again in the next class of memory; the last was the last."""
         larger = self._larger(attempt)
         if larger is None:
             self._give_up(attempt, outcome)
-            return
-        attempt.memory_gb, attempt.is_alone = larger, True
+        else:
+            self._suspect(attempt, larger)
+
+    def _suspect(self, attempt: _Attempt, memory_gb: float | None) -> None:
+        """Try a task again with more memory, where it can do no harm to others."""
+        attempt.memory_gb, attempt.is_suspect = memory_gb, True
+        attempt.is_alone = self.engine.is_shared()
         self._retry(attempt)
 
     def _larger(self, attempt: _Attempt) -> float | None:
         """Next class of memory [GB], if there is one."""
-        had = attempt.memory_gb or attempt.task.memory_gb
-        return next((gb for gb in self.policy.memory_gb if gb > had), None)
+        if self.policy.memory_gb is None:
+            return self.engine.larger_gb(attempt.task, attempt.memory_gb)
+        return next_gb(attempt.memory_gb or attempt.task.memory_gb, self.policy.memory_gb)
 
     def _give_up(self, attempt: _Attempt, outcome: Outcome) -> None:
         """Write the receipt of a failure, if the worker could not, and count it."""
+        if outcome.reason not in {"data", "program"}:
+            how = {"attempt": attempt.number, "reason": outcome.reason, "error": outcome.error}
+            self.ledger.write(receipt_of(attempt.task, Usage(), **how))
         self._count_failed(outcome.reason)
-        if outcome.reason in {"data", "program"}:
-            return
-        reason: Reason = outcome.reason
-        self.ledger.write(
-            receipt_of(
-                attempt.task, Usage(), attempt=attempt.number, reason=reason, error=outcome.error
-            )
-        )
 
     def _count_failed(self, reason: str) -> None:
         self.tally.failed[reason] = self.tally.failed.get(reason, 0) + 1
@@ -289,8 +309,9 @@ class Driver:
         if not self._out or self.engine.workers() > 0:
             self._idle_since, self._asked = None, False
             return
-        now = time.monotonic()
-        self._idle_since = self._idle_since or now
+        now = self._clock.now()
+        if self._idle_since is None:
+            self._idle_since = now
         idle = now - self._idle_since
         if idle > self.policy.give_up_s and not self.engine.queued():
             raise NoWorkersError(

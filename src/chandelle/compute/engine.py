@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from chandelle.compute.isolated import run_isolated
+from chandelle.compute.resources import machine_gb, next_gb
 from chandelle.compute.task import Task
 from chandelle.compute.work import Outcome, run_task
 
@@ -39,6 +40,14 @@ class Engine(Protocol):
 
     def revive(self) -> str:
         """Ask for workers anew; says what was done."""
+        ...
+
+    def larger_gb(self, task: Task, had: float | None) -> float | None:
+        """Memory for a task that had too little: what it asks for, if not `had`; None: no more."""
+        ...
+
+    def is_shared(self) -> bool:
+        """Whether tasks that run at the same time may take memory from each other."""
         ...
 
     def close(self) -> None:
@@ -96,6 +105,14 @@ class SerialEngine:
     def revive(self) -> str:
         """Nothing can be gone."""
         return ""
+
+    def larger_gb(self, task: Task, had: float | None) -> float | None:
+        """Next class of memory that this machine has."""
+        return next_gb(had or task.memory_gb, machine_gb())
+
+    def is_shared(self) -> bool:
+        """There is one machine."""
+        return True
 
     def close(self) -> None:
         """Nothing was started."""

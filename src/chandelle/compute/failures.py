@@ -14,6 +14,8 @@ _PLACE = {
     errno.EIO,
     errno.ESTALE,
     errno.EBUSY,
+    errno.EEXIST,
+    errno.ENOTEMPTY,
     errno.EAGAIN,
     errno.EMFILE,
     errno.ENFILE,
@@ -21,7 +23,8 @@ _PLACE = {
     errno.EHOSTUNREACH,
     errno.ENETUNREACH,
 }
-"""Errors of the operating system that tell of the place, not of the data."""
+"""Errors of the operating system that tell of the place, not of the data; two drivers that replace
+one folder at once can find it there, or not empty."""
 
 
 class MissingOutputError(ChandelleError):

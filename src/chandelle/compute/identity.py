@@ -33,14 +33,15 @@ def identity_of(path: Path) -> Identity:
     if not path.is_dir():
         raise InputError(f"{path}: expected a file or folder, found none")
     digest, size, count = hashlib.sha256(), 0, 0
-    for file in _files(path):
+    for file in files_of(path):
         digest.update(f"{file.relative_to(path).as_posix()}\0{sha256_file(file)}\n".encode())
         size += file.stat().st_size
         count += 1
     return Identity(digest.hexdigest(), size, count)
 
 
-def _files(folder: Path) -> list[Path]:
+def files_of(folder: Path) -> list[Path]:
+    """Files of a folder and of those in it, without temporary ones, sorted."""
     found = []
     for where, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not _is_temporary(name)]

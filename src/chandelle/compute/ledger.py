@@ -1,14 +1,15 @@
 """All receipts of a folder: which tasks are done, which are dead letters, what each came to.
 
 ``receipts/<stage>/<first two letters>/<id>.json``, one a task, written by whoever ran it; many are
-gathered into ``manifest-<hash>.parquet`` beside them (`manifest`). No server, no lock: a receipt is
-whole or absent, two of one task say the same, and a reader takes what it finds.
+gathered into ``manifest-<number>.parquet`` beside them (`manifest`). No server, no lock: a receipt
+is whole or absent, two of one task say the same, and a reader takes what it finds.
 """
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from chandelle.compute import manifest
 from chandelle.compute.receipt import Receipt
@@ -18,6 +19,24 @@ from chandelle.core.errors import InputError
 _log = logging.getLogger(__name__)
 COMPACT_BEYOND = 100_000
 """Receipts of a stage that lie about as files before they are gathered."""
+ARRAYS = "arrays"
+"""Beside the stages, what arrays of jobs and the driver tell each other."""
+
+
+def stages_in(folder: Path) -> list[str]:
+    """Stages that have receipts in the folder of a run."""
+    home = folder / "receipts"
+    if not home.is_dir():
+        return []
+    names = (entry.name for entry in home.iterdir() if entry.is_dir())
+    return sorted(name for name in names if name != ARRAYS)
+
+
+class Entry(NamedTuple):
+    """What a ledger knows of a task at a glance: its key, and ``"done"`` or why it failed."""
+
+    key: str
+    outcome: str
 
 
 class Ledger:
@@ -74,22 +93,25 @@ class Ledger:
                     seen.add(receipt.id)
                     yield receipt
 
-    def outcomes(self) -> dict[str, str]:
-        """Id of every task that has a receipt, and ``"done"`` or why it failed."""
+    def entries(self) -> dict[str, Entry]:
+        """Key and outcome of every task that has a receipt, by its id."""
         found = {}
         for file in manifest.files_of(self.folder):
-            found |= manifest.outcomes_in(file)
+            found |= {task_id: Entry(key, "done") for task_id, key in manifest.keys_in(file)}
         for path in self._paths():
             receipt = self._read(path)
             if receipt is not None:
-                found[receipt.id] = "done" if receipt.is_done else receipt.reason
+                outcome = "done" if receipt.is_done else receipt.reason
+                found[receipt.id] = Entry(receipt.key, outcome)
         return found
 
-    def forget(self, task_id: str) -> None:
-        """Remove the receipt of a task that is to run again."""
-        self.path_of(task_id).unlink(missing_ok=True)
-        for file in manifest.files_of(self.folder):
-            manifest.remove_receipt(file, task_id)
+    def forget(self, task_ids: Collection[str]) -> None:
+        """Remove the receipts of tasks that are to run again."""
+        for task_id in task_ids:
+            self.path_of(task_id).unlink(missing_ok=True)
+        if task_ids:
+            for file in manifest.files_of(self.folder):
+                manifest.remove_receipts(file, set(task_ids))
 
     def compact(self, *, beyond: int = COMPACT_BEYOND) -> int:
         """Gather the receipts of finished tasks into a manifest where more than `beyond` lie about.
@@ -99,27 +121,29 @@ class Ledger:
         int
             How many were gathered.
         """
-        paths = list(self._paths())
-        if len(paths) <= beyond:
+        shards = list(self._shards())
+        if sum(len(_paths_in(shard)) for shard in shards) <= beyond:
             return 0
-        done = [(path, found) for path in paths if (found := self._read(path)) and found.is_done]
-        manifest.write_manifest(self.folder, [receipt for _, receipt in done])
-        for path, _ in done:
-            path.unlink(missing_ok=True)
-        return len(done)
+        done = (manifest.group_of(self._done_in(shard)) for shard in shards)
+        gathered = manifest.write_manifest(self.folder, done)
+        for task_id in gathered:
+            self.path_of(task_id).unlink(missing_ok=True)
+        return len(gathered)
+
+    def _done_in(self, shard: Path) -> list[Receipt]:
+        found = (self._read(path) for path in _paths_in(shard))
+        return [receipt for receipt in found if receipt is not None and receipt.is_done]
 
     def _paths(self) -> Iterator[Path]:
-        if not self.folder.is_dir():
-            return
-        with os.scandir(self.folder) as shards:
-            names = sorted(entry.name for entry in shards if len(entry.name) == 2)
-        for name in names:
-            with os.scandir(self.folder / name) as entries:
-                yield from sorted(
-                    Path(entry.path)
-                    for entry in entries
-                    if entry.name.endswith(".json") and not entry.name.startswith(".")
-                )
+        for shard in self._shards():
+            yield from _paths_in(shard)
+
+    def _shards(self) -> Iterator[Path]:
+        """Folders of files, by the first letters of their names."""
+        if self.folder.is_dir():
+            with os.scandir(self.folder) as entries:
+                names = sorted(entry.name for entry in entries if len(entry.name) == 2)
+            yield from (self.folder / name for name in names)
 
     def _read(self, path: Path) -> Receipt | None:
         try:
@@ -133,3 +157,10 @@ class Ledger:
             _log.warning("%s: is the receipt of %s; it does not count", path, receipt.id)
             return None
         return receipt
+
+
+def _paths_in(shard: Path) -> list[Path]:
+    """Receipts that are files of one folder, in order."""
+    with os.scandir(shard) as entries:
+        names = sorted(entry.name for entry in entries)
+    return [shard / name for name in names if name.endswith(".json") and not name.startswith(".")]

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from chandelle.compute.drive import Driver, Policy, Tally
+from chandelle.compute.drive import Driver, Policy
 from chandelle.compute.ledger import Ledger
 from chandelle.compute.places import Place, open_engine
+from chandelle.compute.tally import Tally
 from chandelle.compute.task import Task, canonical_json
 from chandelle.compute.values import read_value, write_value
 from chandelle.compute.work import function_of

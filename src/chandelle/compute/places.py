@@ -4,11 +4,13 @@ from pathlib import Path
 
 from distributed import Client, Security
 
-from chandelle.compute.clients import local_cluster, slurm_cluster
+from chandelle.compute.clients import local_cluster
 from chandelle.compute.dask_engine import DaskEngine
 from chandelle.compute.engine import Engine, Functions, SerialEngine
 from chandelle.compute.profile import Profile, load_profile
+from chandelle.compute.resources import machine_gb
 from chandelle.compute.slurm_array import SlurmArrayEngine
+from chandelle.compute.slurm_engine import SlurmEngine
 from chandelle.core.errors import InputError
 from chandelle.core.threads import cores
 
@@ -51,7 +53,7 @@ def open_engine(on: Place, folder: Path, *, functions: Functions | None = None) 
         client = Client(on, security=Security(), set_as_default=False)
         return DaskEngine(client, folder, functions=functions, close=lambda: _end(client))
     if kind == "slurm" and rest:
-        return _slurm_engine(_slurm_profile(on, rest), folder, functions)
+        return SlurmEngine(_slurm_profile(on, rest), folder, functions=functions)
     if kind == "slurm-array" and rest:
         if functions:
             raise InputError(f"on={on!r}: a job can only run functions of files it can import")
@@ -79,7 +81,8 @@ def _local_engine(n_worker: int, folder: Path, functions: Functions | None) -> E
         client.close()
         cluster.close()
 
-    return DaskEngine(client, folder, functions=functions, revive=revive, close=close)
+    how = {"revive": revive, "close": close, "memory_gb": machine_gb()}
+    return DaskEngine(client, folder, functions=functions, **how)
 
 
 def _slurm_profile(on: str, name: str) -> Profile:
@@ -87,26 +90,6 @@ def _slurm_profile(on: str, name: str) -> Profile:
     if profile.kind != "slurm":
         raise InputError(f"on={on!r}: the profile is of kind {profile.kind}")
     return profile
-
-
-def _slurm_engine(profile: Profile, folder: Path, functions: Functions | None) -> Engine:
-    cluster = slurm_cluster(profile)
-    client = Client(cluster, set_as_default=False)
-
-    def ask() -> str:
-        cluster.adapt(minimum_jobs=profile.jobs, maximum_jobs=profile.jobs)
-        return f"{profile.jobs} jobs were asked for anew; squeue --me says why they wait"
-
-    def close() -> None:
-        _end(client)
-        cluster.close()
-
-    def queued() -> int:
-        return len(cluster.plan) - len(cluster.observed)
-
-    ask()
-    how = {"queued": queued, "revive": ask, "close": close}
-    return DaskEngine(client, folder, functions=functions, **how)
 
 
 def _end(client: Client) -> None:

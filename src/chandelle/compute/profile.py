@@ -1,5 +1,6 @@
 """Profiles: what a place wants to know of a job, as TOML; three come with the package."""
 
+import math
 import os
 from importlib.resources import files
 from pathlib import Path
@@ -7,9 +8,13 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from chandelle.compute.resources import MEMORY_GB
 from chandelle.core.config import StageConfig
 from chandelle.core.errors import InputError
 
+_WORKER_SHARE, _LEAST_GB = 0.85, 0.1
+"""Of the memory of a job, what a worker of dask may take: its nanny and the allocator have the
+rest."""
 _SHIPPED = Path(str(files("chandelle.compute"))) / "profiles"
 
 
@@ -23,14 +28,16 @@ class Profile(StageConfig):
     partition, account, licenses, qos
         As sbatch takes them; left out where empty.
     memory_gb : tuple of float
-        Classes of memory of a job, rising. Jobs have the first; a task that needs more runs alone
-        in one of the next.
+        Classes of memory of a job, rising. A task runs in a job of the first that holds it; where
+        that was too little, in one of the next.
     overhead_gb : float
         Memory of a job that is not the task's: the worker and its nanny.
     walltime_min, task_min : float
         Longest life of a job, and the longest task: a worker takes no task that it may not finish.
     jobs : int
-        Jobs at a time unless asked otherwise.
+        Jobs at a time unless asked otherwise; with dask, of each class of memory.
+    idle_s : float
+        How long a job of dask may have nothing to do before it is given back.
     directives, prologue : tuple of str
         Further options of sbatch (``--gres=gpu:1``), lines of shell before the work.
     scratch : str
@@ -46,11 +53,12 @@ class Profile(StageConfig):
     account: str = ""
     licenses: tuple[str, ...] = ()
     qos: str = ""
-    memory_gb: tuple[float, ...] = Field(default=(4.0, 8.0, 16.0, 32.0, 64.0), min_length=1)
+    memory_gb: tuple[float, ...] = Field(default=MEMORY_GB, min_length=1)
     overhead_gb: float = Field(default=0.25, ge=0)
     walltime_min: float = Field(default=480.0, gt=0)
     task_min: float = Field(default=30.0, gt=0)
     jobs: int = Field(default=10, ge=1)
+    idle_s: float = Field(default=60.0, gt=0)
     directives: tuple[str, ...] = ()
     prologue: tuple[str, ...] = ()
     scratch: str = ""
@@ -66,6 +74,15 @@ class Profile(StageConfig):
                 f"walltime_min ({self.walltime_min:g}) must exceed task_min ({self.task_min:g})"
             )
         return self
+
+    def worker_gb(self, job_gb: float) -> float:
+        """Memory that a task of dask may take in a job [GB]; the rest is for worker and nanny."""
+        return max(job_gb * _WORKER_SHARE - self.overhead_gb, _LEAST_GB)
+
+    def job_gb(self, task_gb: float) -> float:
+        """Class of the smallest job that holds a task of dask; beyond them, as much as it takes."""
+        beyond = math.ceil((task_gb + self.overhead_gb) / _WORKER_SHARE)
+        return next((gb for gb in self.memory_gb if self.worker_gb(gb) >= task_gb), float(beyond))
 
 
 def profile_folders() -> list[Path]:

@@ -3,7 +3,9 @@
 import os
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+import psutil
 
 from chandelle.core.threads import cores
 
@@ -15,6 +17,20 @@ ONE_THREAD: Mapping[str, str] = {
     "MALLOC_TRIM_THRESHOLD_": "65536",
 }
 """Environment of a worker: libraries take one thread, and freed memory goes back to the system."""
+
+MEMORY_GB = (4.0, 8.0, 16.0, 32.0, 64.0)
+"""Classes of memory [GB] where nobody says others."""
+
+
+def next_gb(had: float, classes: Sequence[float]) -> float | None:
+    """Give the class of memory above what was had; None where that was the last."""
+    return next((gb for gb in classes if gb > had), None)
+
+
+def machine_gb() -> tuple[float, ...]:
+    """Classes of memory that this machine has."""
+    whole = psutil.virtual_memory().total / 1e9
+    return tuple(gb for gb in MEMORY_GB if gb < whole)
 
 
 def exports() -> list[str]:

@@ -1,9 +1,7 @@
 """The commands of Slurm that tasks need: submit an array, see what is left of it, take it back."""
 
-import re
 import shutil
 import subprocess
-from collections import Counter
 from collections.abc import Sequence
 
 from chandelle.compute.profile import Profile
@@ -50,16 +48,23 @@ def submit(script: str, options: Sequence[str]) -> str:
     return said.strip().split(";")[0]
 
 
-def elements_left(job: str) -> Counter[tuple[int, str]]:
-    """Elements of an array that have not ended, with their states."""
-    try:
-        said = _run(["squeue", "--noheader", "--array", f"--jobs={job}", "--format=%K %T"])
-    except SlurmError as error:
-        if "Invalid job id" in str(error):
-            return Counter()
-        raise
+def elements_left() -> list[tuple[str, int, str]]:
+    """Elements of arrays of this user that have not ended: array, number, state."""
+    said = _run(["squeue", "--me", "--noheader", "--array", "--format=%F %K %T"])
     rows = (line.split() for line in said.splitlines() if line.strip())
-    return Counter((int(row[0]), row[1]) for row in rows if re.fullmatch(r"\d+", row[0]))
+    return [(row[0], int(row[1]), row[2]) for row in rows if row[1].isdigit()]
+
+
+def own_jobs() -> dict[str, str]:
+    """Jobs of this user that have not ended, with their states."""
+    said = _run(["squeue", "--me", "--noheader", "--format=%A %T"])
+    return dict(line.split() for line in said.splitlines() if line.strip())
+
+
+def partitions() -> dict[str, str]:
+    """Partitions of the cluster, each with its state: ``{"htc": "up"}``."""
+    said = _run(["sinfo", "--noheader", "--format=%R %a"])
+    return dict(line.split() for line in said.splitlines() if line.strip())
 
 
 def cancel(job: str) -> None:

@@ -13,12 +13,15 @@ import shutil
 import sys
 import time
 import uuid
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from chandelle.compute import slurm
 from chandelle.compute.engine import perform
+from chandelle.compute.ledger import ARRAYS
 from chandelle.compute.profile import Profile
+from chandelle.compute.resources import next_gb
 from chandelle.compute.task import Task
 from chandelle.compute.work import Outcome
 from chandelle.core.atomic import atomic_file
@@ -26,8 +29,10 @@ from chandelle.core.atomic import atomic_file
 _log = logging.getLogger(__name__)
 _ELEMENTS = 1000
 """Elements of an array at most: what sites allow."""
-_WINDOW = 10_000
-_POLL_S = 1.0
+_MOST_TASKS = 10
+"""Tasks of an element at most, where its walltime holds them."""
+_POLL_S, _POLL_PART, _LONGEST_POLL_S = 1.0, 0.01, 30.0
+"""Between two looks: a hundredth of the age of the newest array, within these."""
 _GRACE_S = 5.0
 """How long the files of an element may come after its end, on a file system of the network."""
 
@@ -45,13 +50,14 @@ class _Order:
 
 @dataclass(slots=True)
 class _Array:
-    """One array: the orders of each element, when an element was first seen gone, and whether all
-    went well so far.
+    """One array: the orders of each element, when it was submitted, when an element was first seen
+    gone, and whether all went well so far.
     """
 
     job: str
     folder: Path
     elements: dict[int, list[_Order]]
+    submitted: float
     gone: dict[int, float] = field(default_factory=dict)
     is_clean: bool = True
 
@@ -69,14 +75,23 @@ class SlurmArrayEngine:
 
     def __init__(self, profile: Profile, folder: Path) -> None:
         self._profile, self._folder = profile, folder.absolute()
-        self._home = self._folder / "receipts" / "arrays"
+        self._home = self._folder / "receipts" / ARRAYS
+        held = int(profile.walltime_min / profile.task_min)
+        self._window = _ELEMENTS * min(held, _MOST_TASKS)
         self._waiting: list[_Order] = []
         self._arrays: list[_Array] = []
         self._running, self._queued, self._polled = 0, 0, 0.0
 
     def window(self) -> int:
-        """As many as ten arrays hold; Slurm runs as many at a time as the profile says."""
-        return _WINDOW
+        """As many as an array holds; no more before half of them are done, so that arrays are few.
+
+        Slurm runs as many at a time as the profile says.
+        """
+        is_filling = bool(self._waiting) or self._n_out() <= self._window // 2
+        return self._window if is_filling else 0
+
+    def _n_out(self) -> int:
+        return sum(len(orders) for array in self._arrays for orders in array.elements.values())
 
     def submit(self, task: Task, *, attempt: int, memory_gb: float | None = None) -> None:
         """Keep a task for the next array."""
@@ -88,7 +103,7 @@ class SlurmArrayEngine:
         while True:
             self._flush()
             found = self._collect()
-            if found or not self._arrays or time.monotonic() > until:
+            if found or not self._arrays or time.monotonic() >= until:
                 return found
             time.sleep(min(_POLL_S, max(until - time.monotonic(), 0.0)))
 
@@ -104,6 +119,14 @@ class SlurmArrayEngine:
         """Nothing can be asked for twice: what waits, waits in the queue."""
         jobs = ",".join(array.job for array in self._arrays)
         return f"{self._queued} elements wait in the queue; squeue --jobs={jobs} says why"
+
+    def larger_gb(self, task: Task, had: float | None) -> float | None:
+        """Next class of memory; a task alone in its job has at first what it asks for."""
+        return next_gb(had or task.memory_gb, self._profile.memory_gb)
+
+    def is_shared(self) -> bool:
+        """Each task has the memory of its job."""
+        return False
 
     def close(self) -> None:
         """Take back what has not ended."""
@@ -137,45 +160,52 @@ class SlurmArrayEngine:
         array = f"--array=0-{len(elements) - 1}%{self._profile.jobs}"
         job = slurm.submit(script, [*options, array])
         _log.info("job %s: %d tasks in %d elements", job, len(orders), len(elements))
-        self._arrays.append(_Array(job, folder, elements))
+        self._arrays.append(_Array(job, folder, elements, time.monotonic()))
 
     def _collect(self) -> list[Outcome]:
-        found: list[Outcome] = []
+        """Look for outcomes and for elements that ended without, unless that was done just now."""
+        now, found = time.monotonic(), list[Outcome]()
+        age = now - max((array.submitted for array in self._arrays), default=now)
+        if now - self._polled < min(max(_POLL_PART * age, _POLL_S), _LONGEST_POLL_S):
+            return []
+        self._polled = now
         for array in self._arrays:
             found += _outcomes_of(array)
-        now = time.monotonic()
-        if now - self._polled >= _POLL_S:
-            self._polled = now
-            self._running = self._queued = 0
-            for array in self._arrays:
-                found += self._missing(array, now)
+        if self._arrays:
+            found += self._missing(now)
         for array in [array for array in self._arrays if not array.elements]:
             self._arrays.remove(array)
             if array.is_clean:
                 shutil.rmtree(array.folder, ignore_errors=True)
         return found
 
-    def _missing(self, array: _Array, now: float) -> list[Outcome]:
+    def _missing(self, now: float) -> list[Outcome]:
         """Tasks of elements that ended without saying what came of them."""
-        left = slurm.elements_left(array.job)
-        self._running += sum(n for (_, state), n in left.items() if state == "RUNNING")
-        self._queued += sum(n for (_, state), n in left.items() if state == "PENDING")
-        alive = {number for number, _ in left}
+        left = slurm.elements_left()
+        alive: dict[str, set[int]] = {array.job: set() for array in self._arrays}
+        states: Counter[str] = Counter()
+        for job, number, state in left:
+            if job in alive:
+                alive[job].add(number)
+                states[state] += 1
+        self._running, self._queued = states["RUNNING"], states["PENDING"]
         lost = []
-        for number in [number for number in array.elements if number not in alive]:
-            since = array.gone.setdefault(number, now)
-            if now - since < _GRACE_S:
-                continue
-            array.is_clean = False
-            first, *behind = array.elements.pop(number)
-            has_begun = (array.folder / f"{first.task.id}.begun").exists()
-            self._waiting += behind if has_begun else []
-            log = array.folder / f"{number}.log"
-            error = f"element {number} of job {array.job} ended without an outcome, see {log}"
-            lost.append(Outcome(id=first.task.id, reason="lost", error=error))
-            if not has_begun:
-                lost += [Outcome(id=o.task.id, reason="lost", error=error) for o in behind]
+        for array in self._arrays:
+            for number in sorted(array.elements.keys() - alive[array.job]):
+                if now - array.gone.setdefault(number, now) >= _GRACE_S:
+                    lost += self._lost(array, number)
         return lost
+
+    def _lost(self, array: _Array, number: int) -> list[Outcome]:
+        """Tell of an element that is gone; tasks behind the one it died in are handed out again."""
+        array.is_clean = False
+        first, *behind = array.elements.pop(number)
+        has_begun = (array.folder / f"{first.task.id}.begun").exists()
+        self._waiting += behind if has_begun else []
+        log = array.folder / f"{number}.log"
+        error = f"element {number} of job {array.job} ended without an outcome, see {log}"
+        dead = [first] if has_begun else [first, *behind]
+        return [Outcome(id=order.task.id, reason="lost", error=error) for order in dead]
 
 
 def _outcomes_of(array: _Array) -> list[Outcome]:

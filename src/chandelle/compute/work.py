@@ -12,6 +12,7 @@ from typing import Any
 from chandelle.compute.failures import MissingOutputError, reason_of, stops_the_run
 from chandelle.compute.identity import identity_of
 from chandelle.compute.ledger import Ledger
+from chandelle.compute.programs import keep_programs
 from chandelle.compute.receipt import Reason, Receipt
 from chandelle.compute.task import Task
 from chandelle.compute.usage import Usage, host, job_id
@@ -68,6 +69,7 @@ def run_task(
     former = ledger.read(task.id)
     if former is not None and former.is_done:
         return Outcome(id=task.id, wall_s=0.0)
+    keep_programs()
     usage = Usage()
     try:
         for name in task.outputs:

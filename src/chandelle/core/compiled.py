@@ -3,7 +3,8 @@
 The twins of JAX kernels where a plain loop beats them (docs/decisions/0007). Nothing is built at
 install; the first call compiles. numba stores a function under the time stamp of its own file and
 sees no change of what it calls nor of a constant from another module, which is compiled into it; so
-the folder of the cache is named after all sources of the package.
+the folder of the cache is named after all sources of the package. numba itself keeps the code of
+each kind of processor apart, by its name and what it can do, so a home folder may be shared.
 
 Arithmetic is as written (no fast math): with sums reordered, the run that compiles gave other last
 digits than the runs that load its machine code, and nothing was gained in time.

@@ -1,8 +1,10 @@
 """Random keys named after what they draw, so no answer depends on chunking or worker count."""
 
 import hashlib
+from collections.abc import Sequence
 
 import jax
+import numpy as np
 from jaxtyping import Array, Key
 
 
@@ -30,6 +32,35 @@ def key_for(root: int | Key[Array, ""], *names: str | int) -> Key[Array, ""]:
     """
     key = jax.random.key(root) if isinstance(root, int) else root
     for name in names:
-        digest = hashlib.sha256(str(name).encode()).digest()
-        key = jax.random.fold_in(key, int.from_bytes(digest[:4], "little"))
+        key = jax.random.fold_in(key, _number(name))
     return key
+
+
+def keys_for(root: Key[Array, ""], names: Sequence[str | int]) -> Key[Array, " name"]:
+    """Derive the keys that `key_for` gives for each of many names, at once.
+
+    Parameters
+    ----------
+    root : key
+        An earlier key.
+    names : sequence of str or int
+        What each key is for.
+
+    Returns
+    -------
+    key, shape (name,)
+        One a name.
+
+    Examples
+    --------
+    >>> root = key_for(1, "scene")
+    >>> bool((keys_for(root, ["a", "b"])[1] == key_for(root, "b")).all())
+    True
+    """
+    numbers = np.array([_number(name) for name in names], dtype=np.uint32)
+    return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(root, numbers)
+
+
+def _number(name: str | int) -> int:
+    """What a name is folded in as."""
+    return int.from_bytes(hashlib.sha256(str(name).encode()).digest()[:4], "little")

@@ -111,7 +111,7 @@ def fit_cosmology(
     require_x64()
     expect_product(data, Diagram, SaltFits, caller="fit_cosmology")
     config = CosmologyConfig.of("fit_cosmology", model=model, seed=seed, **settings)
-    meta = _open(data.meta, unblind=unblind, published=published)
+    meta = require_open(data.meta, unblind=unblind, published=published)
     rejected: dict[str, int] = {}
     if isinstance(data, SaltFits):
         fits, rejected = select_fits(data, config.cuts)
@@ -165,8 +165,26 @@ def salt_problem(fits: SaltFits, config: CosmologyConfig) -> Problem:
     return Problem(parameters, SaltLikelihood(operator=operator, sample=sample))
 
 
-def _open(meta: Meta, *, unblind: bool, published: bool) -> Meta:
-    """Refuse cosmology on data that nobody has said may be looked at."""
+def require_open(meta: Meta, *, unblind: bool, published: bool) -> Meta:
+    """Refuse cosmology on data that nobody has said may be looked at.
+
+    Parameters
+    ----------
+    meta : Meta
+        Of the data.
+    unblind, published : bool
+        As `fit_cosmology` takes them.
+
+    Returns
+    -------
+    Meta
+        With what was said.
+
+    Raises
+    ------
+    BlindedError
+        If the data are real or of unknown origin and neither says so.
+    """
     if meta.origin is None and published:
         return Meta(origin="published", blinding=meta.blinding, provenance=meta.provenance)
     if meta.origin in ("simulated", "published"):

@@ -1,8 +1,6 @@
 """Fit light curves on disk block by block, in memory that does not grow with their number."""
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,30 +8,29 @@ import numpy as np
 import pandas as pd
 from astropy.table import Table
 
+from chandelle.compute.places import Place
 from chandelle.core.errors import ChandelleError, InputError
 from chandelle.core.paths import refuse_to_replace
 from chandelle.core.precision import require_x64
 from chandelle.lightcurve.derivative_columns import derivative_names
+from chandelle.lightcurve.fits_file import BLOCK, write_fits
 from chandelle.lightcurve.ingest.target_tables import targets_from
 from chandelle.lightcurve.stage import Pair, Progress, config_of, fit_planned, plan_of
+from chandelle.lightcurve.tasks import fit_on
 from chandelle.physics.salt import SaltModel
 from chandelle.products.blocks import lightcurve_blocks
-from chandelle.products.derivatives import NAMES_OF, names_in, spread_derivatives
 from chandelle.products.joined import JoinedBlocks, join_blocks
-from chandelle.products.parts import write_parts
 from chandelle.products.passband import Passband
 from chandelle.products.product import Origin
 from chandelle.products.saltfits import SaltFits
 from chandelle.products.targets import Targets
-
-BLOCK = 4096
-"""Targets fitted at a time unless said otherwise."""
 
 
 def fit_salt_blocks(
     lcs: str | Path | Sequence[str | Path],
     out: str | Path,
     *,
+    on: Place | None = None,
     size: int = BLOCK,
     targets: Targets | str | Path | pd.DataFrame | Table | None = None,
     passbands: Mapping[str, Passband] | None = None,
@@ -59,6 +56,11 @@ def fit_salt_blocks(
         are fitted one after the other; each supernova is in one of them.
     out : str or Path
         Parquet file of `SaltFits`; whole when done, absent before.
+    on : str or dask Client, optional
+        Fit the blocks as tasks there, as `ch.run` takes it, and give the same file. Fits and
+        receipts of the blocks are kept in a folder of its name with ``.run`` behind it, from
+        which a second call goes on where the first was ended. Targets, passbands, origin, model,
+        bounds and priors are then those that files and numbers can say.
     size : int
         Targets of a block.
     targets, passbands, origin
@@ -96,6 +98,18 @@ def fit_salt_blocks(
     """
     require_x64()
     config = config_of("fit_salt_blocks", model=model, bounds=bounds, priors=priors, **settings)
+    if on is not None:
+        plain = {"targets": targets, "passbands": passbands or None, "origin": origin}
+        refused = [name for name, value in plain.items() if value is not None]
+        refused += [] if isinstance(model, str) else ["a loaded model"]
+        refused += ["arrays of bounds"] if config.bounds.keys() != (bounds or {}).keys() else []
+        refused += ["arrays of priors"] if config.priors.keys() != (priors or {}).keys() else []
+        if refused:
+            raise InputError(
+                f"on={on!r}: tasks on other machines do not take {', '.join(refused)}; write the "
+                "light curves with them in, and models as a folder (write_salt)"
+            )
+        return fit_on(on, lcs, Path(out), config, size=size, progress=progress)
     out, folders = Path(out), [lcs] if isinstance(lcs, str | Path) else list(lcs)
     refuse_to_replace(out, [*folders, targets] if isinstance(targets, str | Path) else folders)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -107,17 +121,15 @@ def fit_salt_blocks(
     whole, params = blocks.whole, plan.constraints.names
     names = derivative_names(whole, blocks.bands, params) if config.derivatives else {}
     report = Progress(progress, len(every))
-    status: Counter[str] = Counter()
-    with write_parts(out) as parts:
+
+    def fitted() -> Iterator[SaltFits]:
         first = 0
         for block in blocks:
             rows = first + np.arange(len(block.targets))
             first += len(rows)
-            fits = _spread(fit_planned(plan, block, rows, report=report), names)
-            status.update(fits["status"].tolist())
-            parts.append(fits)
-            parts.meta = (parts.meta or fits.meta).with_provenance(status=dict(status))
-    return dict(status)
+            yield fit_planned(plan, block, rows, report=report)
+
+    return write_fits(out, fitted(), names=names)
 
 
 def _open(
@@ -147,12 +159,3 @@ def _open(
     for failure in failures:
         unreadable(failure)
     return join_blocks(opened)
-
-
-def _spread(fits: SaltFits, names: Mapping[str, list[str]]) -> SaltFits:
-    """Bring the derivatives of a block to the bands and modes of the whole set."""
-    columns = [column for column, key in NAMES_OF.items() if names.get(key)]
-    if not columns:
-        return fits
-    table = spread_derivatives(fits.table, own=names_in(fits.meta), names=names, columns=columns)
-    return replace(fits, table=table, meta=fits.meta.with_provenance(**names))

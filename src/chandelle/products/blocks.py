@@ -48,6 +48,8 @@ class LightCurveBlocks:
         Targets of a block.
     bands : tuple of str
         Names of the bands that occur, sorted.
+    counts : tuple of int
+        Epochs of each block.
     is_in_order : bool
         Whether the epochs can be read as they lie.
     scratch : Path or None
@@ -58,6 +60,7 @@ class LightCurveBlocks:
     epochs: Path
     size: int
     bands: tuple[str, ...]
+    counts: tuple[int, ...]
     is_in_order: bool
     scratch: Path | None = None
 
@@ -177,20 +180,34 @@ def lightcurve_blocks(
     epochs = Path(path) / "epochs.parquet"
     rows, last, is_in_order = _rows_of(whole), 0, True
     bands: set[str] = set()
+    counts = np.zeros(max(1, -(-len(rows) // size)), dtype=np.int64)
     file = _open(epochs, read_dictionary=["sn", "band"])
     for batch in file.iter_batches(batch_size=_ROWS, columns=["sn", "band"]):
         block = np.concatenate([[last], _targets_of(batch, rows) // size])
         is_in_order &= bool(np.all(np.diff(block) >= 0))
         last = int(block[-1])
+        counts += np.bincount(block[1:], minlength=len(counts))
         bands |= set(_encoded(batch["band"])[0])
     return LightCurveBlocks(
         whole=whole,
         epochs=epochs,
         size=size,
         bands=tuple(sorted(bands)),
+        counts=tuple(counts.tolist()),
         is_in_order=is_in_order,
         scratch=scratch,
     )
+
+
+def read_rows(epochs: Path, start: int, stop: int) -> pa.Table:
+    """Rows of a Parquet file, of which no more than their row groups are read."""
+    file = _open(epochs)
+    sizes = [file.metadata.row_group(k).num_rows for k in range(file.num_row_groups)]
+    edges = np.concatenate([[0], np.cumsum(sizes)])
+    first = int(np.searchsorted(edges, start, side="right")) - 1
+    last = int(np.searchsorted(edges, stop, side="left"))
+    table = file.read_row_groups(list(range(first, last))).replace_schema_metadata(None)
+    return table.slice(start - int(edges[first]), stop - start)
 
 
 def _open(epochs: Path, **how: Any) -> pq.ParquetFile:

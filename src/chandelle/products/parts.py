@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from chandelle.core.atomic import atomic_file
 from chandelle.core.errors import InputError
-from chandelle.products.product import META_KEY, ROW_GROUP, Meta, OneTable, meta_text
+from chandelle.products.product import META_KEY, ROW_GROUP, Meta, Product, meta_text
 from chandelle.products.schema import Schema
 
 
@@ -27,7 +27,7 @@ class Parts:
         self._schema: Schema | None = None
         self._file: pq.ParquetWriter | None = None
 
-    def append(self, part: OneTable) -> None:
+    def append(self, part: Product) -> None:
         """Add rows; all parts have the same columns.
 
         Raises

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Key
 
-from chandelle.core.rng import key_for
+from chandelle.core.rng import keys_for
 from chandelle.physics.salt import SaltModel, peak_magnitude_offset
 from chandelle.physics.salt_grid import SaltSurfaces
 from chandelle.simulate.cadence import Plan, Survey, Visits, Weather, clear_nights, visits
@@ -177,11 +177,9 @@ def observe_all(sky: Sky, nature: Nature, names: list[str], *, root: Key[Array, 
     Observed
         numpy arrays of shape (sn,) or (sn, obs).
     """
-    keys = [key_for(root, name) for name in names]
-    missing = -len(keys) % _BATCH
-    stack = jnp.stack(keys + keys[:1] * missing)
-    batches = [
-        jax.tree.map(np.asarray, _observe_batch(sky, nature, stack[i : i + _BATCH]))
-        for i in range(0, len(stack), _BATCH)
-    ]
+    padded = names + names[:1] * (-len(names) % _BATCH)
+    batches = []
+    for i in range(0, len(padded), _BATCH):
+        keys = keys_for(root, padded[i : i + _BATCH])
+        batches.append(jax.tree.map(np.asarray, _observe_batch(sky, nature, keys)))
     return jax.tree.map(lambda *parts: np.concatenate(parts)[: len(names)], *batches)

@@ -1,0 +1,94 @@
+"""The steps of a stage, one after the other: each planned when what it reads is there."""
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from chandelle.compute.drive import Driver, Policy
+from chandelle.compute.engine import Engine
+from chandelle.compute.ledger import Ledger
+from chandelle.compute.stage import Home, NotReadyError, Stage
+from chandelle.compute.tally import Tally
+from chandelle.compute.task import Task
+from chandelle.core.config import StageConfig
+from chandelle.core.errors import ChandelleError
+
+_log = logging.getLogger(__name__)
+Report = Callable[[str, Tally], None]
+"""Is told of a step how far it is."""
+
+
+class TasksFailedError(ChandelleError):
+    """Tasks of a stage failed for good; what comes after it did not run."""
+
+
+def run_steps(
+    stage: Stage,
+    config: StageConfig,
+    home: Home,
+    engine: Engine,
+    *,
+    policy: Policy | None = None,
+    progress: Report | None = None,
+) -> dict[str, Tally]:
+    """Run the steps of a stage.
+
+    Parameters
+    ----------
+    stage : Stage
+        What to run.
+    config : StageConfig
+        Its settings.
+    home : Home
+        Folder of the run.
+    engine : Engine
+        Where.
+    policy : Policy, optional
+        What is done about failures.
+    progress : callable, optional
+        Is told the name of a step and its tally.
+
+    Returns
+    -------
+    dict of str to Tally
+        What each step came to.
+
+    Raises
+    ------
+    TasksFailedError
+        If a step has dead letters that the next cannot do without, or the last has any.
+    """
+    tallies: dict[str, Tally] = {}
+    failures = ""
+    for step, plan in stage.steps.items():
+        try:
+            tasks = plan(home, config)
+        except NotReadyError as error:
+            raise TasksFailedError(failures or f"{step}: {error}") from error
+        report = None if progress is None else _told(step, progress)
+        driver = Driver(engine, home.folder, step, policy=policy, report=report)
+        tallies[step] = tally = driver.run(tasks, total=len(tasks))
+        failures = _failures(home.folder, step, tally, tasks) if tally.n_failed else ""
+        if failures:
+            _log.warning("%s", failures)
+    if failures:
+        raise TasksFailedError(failures)
+    return tallies
+
+
+def _told(step: str, progress: Report) -> Callable[[Tally], None]:
+    return lambda tally: progress(step, tally)
+
+
+def _failures(folder: Path, step: str, tally: Tally, tasks: Sequence[Task]) -> str:
+    """Say what failed, with the first error, and what helps."""
+    ledger = Ledger(folder, step)
+    failed = {task_id for task_id, entry in ledger.entries().items() if entry.outcome != "done"}
+    first = next((task for task in tasks if task.id in failed), None)
+    receipt = ledger.read(first.id) if first is not None else None
+    what = f"; first {receipt.key}: {receipt.error}" if receipt is not None else ""
+    name = f"{step}/{receipt.key}" if receipt is not None else "TASK"
+    return (
+        f"{step}: {tally.text}{what}\nchandelle explain {folder} {name} tells more; when it is "
+        f"mended: chandelle retry {folder} --failed"
+    )

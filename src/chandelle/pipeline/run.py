@@ -1,0 +1,196 @@
+"""``ch.run``: the chain of a survey, each stage where something is missing or stale."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from chandelle.compute.drive import Policy
+from chandelle.compute.lazy_engine import engine_for
+from chandelle.compute.ledger import Ledger
+from chandelle.compute.places import Place
+from chandelle.compute.stage import Home, Planner, Stage
+from chandelle.compute.steps import Report, run_steps
+from chandelle.compute.tally import Tally
+from chandelle.core.config import StageConfig
+from chandelle.core.errors import InputError
+from chandelle.pipeline.survey import Survey
+
+
+@dataclass(slots=True)
+class RunResult:
+    """What a run came to.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the survey.
+    tallies : dict of str to Tally
+        By step, in their order.
+    facts : dict of str to mapping
+        What the last task of a stage says of its product: how many supernovae, which status.
+    """
+
+    folder: Path
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    facts: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def n_done(self) -> int:
+        """Tasks that ran now; none where all was up to date."""
+        return sum(tally.done for tally in self.tallies.values())
+
+    def __repr__(self) -> str:
+        lines = [f"run of {self.folder}: {self.n_done} tasks done now"]
+        for step, tally in self.tallies.items():
+            facts = ", ".join(f"{name} {_plain(fact)}" for name, fact in self.facts[step].items())
+            lines.append(f"  {step:20} {tally.text}{'; ' if facts else ''}{facts}")
+        return "\n".join(lines)
+
+
+def _plain(fact: Any) -> str:
+    """A fact in words, ``"ok 98, no_detection 2"``."""
+    if isinstance(fact, dict):
+        return ", ".join(f"{name} {value}" for name, value in fact.items()) or "none"
+    return str(fact)
+
+
+def run(
+    folder: str | Path,
+    *,
+    on: Place = "local",
+    start: str | None = None,
+    until: str | None = None,
+    replace: bool = False,
+    policy: Policy | None = None,
+    progress: Report | None = None,
+) -> RunResult:
+    """Run the chain of a survey: what is missing, or was made from other inputs or settings.
+
+    A second call goes on where the first was ended, however that came about. Settings stand in
+    ``survey.toml``, a table a stage.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Of the survey: with `lightcurves/` or `saltfits/fits.parquet`, or a ``survey.toml`` with a
+        table ``[simulate]``.
+    on : str or dask Client
+        Where tasks run: ``"serial"``, ``"local:N"``, ``"slurm:PROFILE"``,
+        ``"slurm-array:PROFILE"``, ``"tcp://ADDRESS"``, or a client.
+    start, until : str, optional
+        First and last stage: simulate, fit-lightcurves, standardize, cosmology, report.
+    replace : bool
+        Replace products that no run has made here.
+    policy : Policy, optional
+        What is done about failures.
+    progress : callable, optional
+        Is told the name of a step and its `Tally`.
+
+    Returns
+    -------
+    RunResult
+        What each step came to.
+
+    Raises
+    ------
+    TasksFailedError
+        If tasks failed for good; those that could run did.
+    BlindedError
+        If cosmology is asked of data that nobody has said may be looked at.
+    InputError
+        If settings or products are unusable, or a product is there that no run has made.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import chandelle as ch
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     ch.simulate_lightcurves(n_low=3, n_high=2).write(folder)
+    ...     first = ch.run(folder, on="serial", until="fit-lightcurves")
+    ...     second = ch.run(folder, on="serial", until="fit-lightcurves")
+    >>> first.n_done, second.n_done
+    (3, 0)
+    """
+    survey = Survey(Path(folder))
+    stages = survey.stages(start=start, until=until)
+    result = RunResult(survey.folder)
+    with engine_for(on, survey.folder) as engine:
+        for stage in stages:
+            config, home = survey.config(stage), survey.home
+            if not replace:
+                _refuse_to_lose(stage, survey.folder)
+            how = {"policy": policy, "progress": progress}
+            result.tallies |= run_steps(stage, config, home, engine, **how)
+            result.facts |= {
+                step: _facts_of(home, plan, config) for step, plan in stage.steps.items()
+            }
+    return result
+
+
+def _refuse_to_lose(stage: Stage, folder: Path) -> None:
+    """Raise where the product of a stage is there and no run has made it."""
+    is_own = any(Ledger(folder, step).entries() for step in stage.steps)
+    if (folder / stage.writes).exists() and not is_own:
+        raise InputError(
+            f"{folder / stage.writes}: is there, and no run has made it; begin after {stage.name} "
+            "(--from), move it away, or have it replaced (--replace)"
+        )
+
+
+def _facts_of(home: Home, plan: Planner, config: StageConfig) -> Mapping[str, Any]:
+    """What the task of a step says, where there is one alone."""
+    tasks = plan(home, config)
+    return home.receipt_of(tasks[0]).facts if len(tasks) == 1 else {}
+
+
+def forget(folder: str | Path, *, keys: Sequence[str] = (), failed: bool = False) -> dict[str, int]:
+    """Forget receipts, so that the next run does their tasks again.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Of the survey.
+    keys : sequence of str
+        Tasks, by key, ``STEP/KEY`` or the beginning of their id.
+    failed : bool
+        All dead letters.
+
+    Returns
+    -------
+    dict of str to int
+        How many were forgotten, by step.
+
+    Raises
+    ------
+    InputError
+        If neither is given, or no task has such a name.
+    """
+    if not keys and not failed:
+        raise InputError("name tasks, or say that all failed ones are to run again (--failed)")
+    survey = Survey(Path(folder))
+    steps = [step for stage in survey.stages() for step in stage.steps]
+    missing, counts = set(keys), dict[str, int]()
+    for step in steps:
+        ledger = Ledger(survey.folder, step)
+        chosen = []
+        for task_id, entry in ledger.entries().items():
+            names = {name for name in keys if is_named(name, step, entry.key, task_id)}
+            missing -= names
+            if names or (failed and entry.outcome != "done"):
+                chosen.append(task_id)
+        ledger.forget(chosen)
+        counts[step] = len(chosen)
+    if missing:
+        raise InputError(
+            f"{folder}: no task {', '.join(sorted(missing))} has a receipt; chandelle status "
+            f"{folder} shows the steps, receipts/ the tasks"
+        )
+    return {step: count for step, count in counts.items() if count}
+
+
+def is_named(name: str, step: str, key: str, task_id: str) -> bool:
+    """Whether a user's name for a task means this one: its key, ``STEP/KEY``, or 6 digits of its id
+    or more.
+    """
+    return name in {key, f"{step}/{key}"} or (len(name) >= 6 and task_id.startswith(name))

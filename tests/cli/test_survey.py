@@ -1,0 +1,93 @@
+"""``run``, ``status``, ``retry``, ``verify``, ``explain`` as a user types them."""
+
+import pytest
+
+import chandelle as ch
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("survey")
+    ch.simulate_lightcurves(seed=4, n_low=5, n_high=3).write(folder)
+    (folder / "survey.toml").write_text("[fit-lightcurves]\nblock = 4\n")
+    return folder
+
+
+def test_a_survey_by_the_shell(run, drawn):
+    done = run("run", drawn, "--until", "fit-lightcurves", "--on", "serial")
+    assert done.code == 0
+    assert "fit-lightcurves      2 of 2 done" in done.out
+    assert "gather-fits: 1 of 1" in done.err
+    again = run("run", drawn, "--from", "fit-lightcurves", "--until", "fit-lightcurves")
+    assert "0 tasks done now" in again.out
+    status = run("status", drawn)
+    assert status.code == 0
+    assert status.out.splitlines()[2].split() == ["fit-lightcurves", "2", "2"]
+    assert "waits for standardize" in status.out
+    assert run("status", drawn, "--live").code == 0
+    assert "nothing: it is done" in run("explain", drawn, "000001").out
+    assert "0 outputs are not what was written" in run("verify", drawn).out
+
+    fits = drawn / "saltfits" / "blocks" / "000000.parquet"
+    content = fits.read_bytes()
+    fits.write_bytes(content[:50])
+    broken = run("verify", drawn)
+    assert broken.code == 1
+    assert f"{fits} has 50 bytes, its task wrote {len(content)}" in broken.err
+    assert "--forget" in broken.err
+    assert run("verify", drawn, "--forget").code == 1
+    again = run("retry", drawn, "gather-fits/all", "--until", "fit-lightcurves", "--on", "serial")
+    assert again.code == 0
+    assert "gather-fits: 1 to run again" in again.out
+    assert fits.read_bytes() == content
+    assert run("verify", drawn).code == 0
+
+
+def test_tasks_that_failed_are_told(run, tmp_path):
+    folder = tmp_path / "survey"
+    ch.simulate_lightcurves(seed=4, n_low=4, n_high=1).write(folder)
+    (folder / "lightcurves" / "epochs.parquet").write_bytes(b"PAR1 not really PAR1")
+    failed = run("run", folder, "--on", "serial")
+    assert failed.code == 1
+    assert "arrange-lightcurves: 0 of 1 done, 1 failed (1 data)" in failed.err
+    assert "chandelle explain" in failed.err
+    status = run("status", folder)
+    assert status.code == 1
+    assert "1 data" in status.out
+    again = run("retry", folder, "--failed", "--on", "serial")
+    assert "arrange-lightcurves: 1 to run again" in again.out
+    assert again.code == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("run", "{}", "--on", "moon"), "expected one of serial"),
+        (("run", "{}", "--until", "fits"), "no stage fits"),
+        (("retry", "{}"), "--failed"),
+        (("retry", "{}", "nobody"), "no task nobody"),
+        (("explain", "{}", "nobody"), "no task nobody"),
+        (("status", "{}/nothing"), "found no folder"),
+        (("verify", "{}/nothing"), "found no receipts"),
+    ],
+)
+def test_wrong_usage(run, drawn, arguments, message):
+    result = run(*(word.format(drawn) for word in arguments))
+    assert result.code == 2
+    assert message in result.err
+
+
+def test_fit_lightcurves_as_tasks(run, drawn, tmp_path):
+    plain, tasks = tmp_path / "plain.parquet", tmp_path / "tasks.parquet"
+    lcs = drawn / "lightcurves"
+    assert run("fit-lightcurves", lcs, "-o", plain, "--block", "3").code == 0
+    result = run("fit-lightcurves", lcs, "-o", tasks, "--block", "3", "--on", "serial")
+    assert result.code == 0
+    assert "8 of 8 supernovae fitted" in result.out
+    assert tasks.read_bytes() == plain.read_bytes()
+    assert "3" in run("status", f"{tasks}.run").out
+    table = tmp_path / "lcs.csv"
+    table.write_text("sn,mjd,band,flux,flux_err,z\na,59000,ztfg,1,1,0.05\n")
+    refused = run("fit-lightcurves", table, "-o", plain, "--on", "serial")
+    assert refused.code == 2
+    assert "--on fits folders" in refused.err

@@ -1,0 +1,20 @@
+"""Faults, and the tests that show that they cost time alone.
+
+Each asserts that the fault did happen, that the outputs are those of an undisturbed run bit for
+bit, and that each stands once. Folders are those of `tests`.
+
+==========================================  ======================================================
+a worker that is killed (kill -9)           faults/test_worker_faults
+a task that always kills its worker         faults/test_worker_faults, compute/test_slurm
+a task over its memory                      faults/test_worker_faults, faults/test_slurm_faults
+a job taken back in the middle (scancel)    compute/test_slurm
+a walltime shorter than the work            faults/test_slurm_faults
+a driver that is killed, and a rerun        faults/test_driver_faults, pipeline/test_chain_faults
+two drivers at once                         faults/test_driver_faults, pipeline/test_chain_faults
+a full disk, a read-only one                faults/test_driver_faults
+an output cut off under its receipt         faults/test_driver_faults, pipeline/test_status
+a receipt cut in half                       faults/test_driver_faults
+clocks of machines that differ              faults/test_driver_faults
+an end (SIGTERM) in the middle of a write   faults/test_driver_faults
+==========================================  ======================================================
+"""

@@ -1,0 +1,91 @@
+"""Jobs of a real Slurm that are too short for the work, or too small for a task."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from local_slurm import LocalSlurm, why_not
+from small_tasks import assert_stands_once, drive, notes_of, task
+
+from chandelle.compute.drive import Policy
+from chandelle.compute.ledger import ARRAYS, Ledger
+from chandelle.compute.places import open_engine
+
+pytestmark = [
+    pytest.mark.slurm,
+    pytest.mark.skipif(bool(why_not()), reason=why_not() or "there is Slurm"),
+]
+PROFILE = """
+kind = "slurm"
+partition = "htc"
+interface = "lo"
+memory_gb = [0.5, 1.5]
+walltime_min = {walltime_min}
+task_min = 0.5
+jobs = {jobs}
+"""
+POLICY = Policy(backoff_s=0.01, memory_gb=(0.5, 1.5))
+SMALL = [task(k, memory_gb=0.5) for k in range(4)]
+
+
+@pytest.fixture(scope="module")
+def slurm(tmp_path_factory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("slurm") / "run"
+    slurm = LocalSlurm(folder)
+    slurm.start()
+    yield folder
+    slurm.stop()
+
+
+@pytest.fixture
+def on_array(slurm, tmp_path) -> Iterator:
+    """Arrays of jobs that last one minute."""
+    path = tmp_path / "array.toml"
+    path.write_text(PROFILE.format(walltime_min=1, jobs=4))
+    engine = open_engine(f"slurm-array:{path}", tmp_path)
+    yield engine
+    engine.close()
+
+
+def said_by_jobs(folder: Path) -> str:
+    logs = (folder / "receipts" / ARRAYS).rglob("*.log")
+    return "\n".join(path.read_text() for path in logs)
+
+
+def test_work_longer_than_the_life_of_a_job_is_done_by_several(slurm, tmp_path):
+    path = tmp_path / "one.toml"
+    path.write_text(PROFILE.format(walltime_min=2, jobs=1))
+    tasks = [task(k, "slow_square", memory_gb=0.5) for k in range(14)]
+    engine = open_engine(f"slurm:{path}", tmp_path)
+    try:
+        tally = drive(tmp_path, tasks, POLICY, engine=engine)
+    finally:
+        engine.close()
+    assert (tally.done, tally.failed) == (14, {})
+    receipts = list(Ledger(tmp_path, "squares").receipts())
+    assert len({receipt.job for receipt in receipts}) >= 2
+    assert sum(receipt.wall_s for receipt in receipts) > 30.0
+    assert_stands_once(tmp_path, tasks)
+
+
+def test_a_task_that_hangs_beyond_the_walltime_is_done_by_the_next_job(on_array, tmp_path):
+    hangs = task(9, "hangs_once", memory_gb=0.5)
+    tally = drive(tmp_path, [hangs, *SMALL], POLICY, engine=on_array)
+    assert (tally.done, tally.lost, tally.failed) == (5, 1, {})
+    assert "DUE TO TIME LIMIT" in said_by_jobs(tmp_path)
+    (_, first), (_, second) = notes_of(tmp_path, hangs)
+    assert (second - first) / 1e9 > 60.0
+    assert Ledger(tmp_path, "squares").read(hangs.id).attempt == 2
+    assert_stands_once(tmp_path, [hangs, *SMALL])
+
+
+def test_a_task_over_the_memory_of_its_job_gets_a_larger_one(on_array, slurm, tmp_path):
+    fits = task(7, "greedy", memory_gb=0.5, settings={"take_gb": 1.0, "hold_s": 12.0})
+    never = task(8, "greedy", memory_gb=0.5, settings={"take_gb": 2.2, "hold_s": 30.0})
+    tally = drive(tmp_path, [fits, never, *SMALL], POLICY, engine=on_array)
+    assert (tally.done, tally.failed, tally.lost) == (5, {"lost": 1}, 5)
+    logs = "\n".join(path.read_text() for path in (slurm / "log").glob("slurmd-*.log"))
+    assert logs.count("exceeded memory limit") >= 5
+    assert [len(notes_of(tmp_path, one)) for one in (fits, never)] == [3, 3]
+    assert Ledger(tmp_path, "squares").read(fits.id).peak_gb > 1.0
+    assert_stands_once(tmp_path, [fits, *SMALL], given_up=(never,))

@@ -1,0 +1,102 @@
+"""Workers of dask that are killed, by the system, by their task or for its memory."""
+
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+from distributed import Client, LocalCluster
+from small_tasks import FAST, assert_stands_once, drive, notes_of, task, wait_until
+
+from chandelle.compute.clients import settings
+from chandelle.compute.ledger import Ledger
+from chandelle.compute.places import open_engine
+
+SMALL = [task(k) for k in range(6)]
+
+
+@pytest.fixture(scope="module")
+def client():
+    """Two workers that may take 0.4 GB each, as those of `local_cluster` else."""
+    with (
+        settings(),
+        LocalCluster(
+            n_workers=2,
+            threads_per_worker=1,
+            memory_limit="400MB",
+            dashboard_address=None,
+            silence_logs=50,
+        ) as cluster,
+        Client(cluster, set_as_default=False) as made,
+    ):
+        yield made
+
+
+def kill_in_a_write(folder: Path, killed: list[int]) -> None:
+    """Kill the worker that runs the first task while the output is half written."""
+    wait_until(lambda: list((folder / "out").glob(".0.txt.*.tmp")))
+    [(pid, _)] = notes_of(folder, task(0, "slow_write"))
+    os.kill(pid, signal.SIGKILL)
+    killed.append(pid)
+
+
+def test_a_worker_that_is_killed_costs_a_run_and_no_task(tmp_path):
+    tasks = [task(k, "slow_write") for k in range(5)]
+    killed: list[int] = []
+    thread = threading.Thread(target=kill_in_a_write, args=(tmp_path, killed))
+    thread.start()
+    engine = open_engine("local:2", tmp_path)
+    try:
+        tally = drive(tmp_path, tasks, engine=engine)
+    finally:
+        engine.close()
+        thread.join()
+    assert (tally.done, tally.lost, tally.failed) == (5, 1, {})
+    first, second = (pid for pid, _ in notes_of(tmp_path, tasks[0]))
+    assert first == killed[0] != second
+    assert Ledger(tmp_path, "squares").read(tasks[0].id).attempt == 2
+    assert_stands_once(tmp_path, tasks)
+
+
+def test_a_task_that_always_kills_its_worker_is_given_up_and_the_rest_done(client, tmp_path):
+    poison = task(9, "poison")
+    tally = drive(tmp_path, [poison, *SMALL], engine=open_engine(client, tmp_path))
+    assert (tally.done, tally.failed) == (6, {"lost": 1})
+    assert len({pid for pid, _ in notes_of(tmp_path, poison)}) == tally.lost == 3
+    receipt = Ledger(tmp_path, "squares").read(poison.id)
+    assert (receipt.reason, receipt.attempt) == ("lost", 3)
+    assert "its worker died" in receipt.error
+    assert_stands_once(tmp_path, SMALL, given_up=(poison,))
+
+
+def test_a_task_over_the_memory_of_its_worker_is_given_up_and_the_rest_done(client, tmp_path):
+    greedy = task(7, "greedy", settings={"take_gb": 0.6, "hold_s": 20.0})
+    client.wait_for_workers(2, timeout=20.0)
+    before = set(client.run(os.getpid).values())
+    tally = drive(tmp_path, [greedy, *SMALL], engine=open_engine(client, tmp_path))
+    assert (tally.done, tally.failed) == (6, {"lost": 1})
+    ended = {pid for pid, _ in notes_of(tmp_path, greedy)}
+    assert len(ended) == tally.lost == 3
+    assert ended & before
+    client.wait_for_workers(2, timeout=20.0)
+    assert not ended & set(client.run(os.getpid).values())
+    assert_stands_once(tmp_path, SMALL, given_up=(greedy,))
+
+
+def test_a_task_over_its_memory_in_its_own_process_costs_no_worker(client, tmp_path):
+    how = {"is_isolated": True, "memory_gb": 0.3}
+    fits = task(1, "greedy", settings={"take_gb": 0.4, "hold_s": 1.0}, **how)
+    never = task(2, "greedy", settings={"take_gb": 1.2, "hold_s": 1.0}, **how)
+    rest = [task(k) for k in range(3, 6)]
+    client.wait_for_workers(2, timeout=20.0)
+    before = set(client.run(os.getpid).values())
+    engine = open_engine(client, tmp_path)
+    tally = drive(tmp_path, [fits, never, *rest], FAST, engine=engine)
+    assert (tally.done, tally.failed, tally.lost) == (4, {"memory": 1}, 0)
+    assert [len(notes_of(tmp_path, one)) for one in (fits, never)] == [2, 3]
+    ledger = Ledger(tmp_path, "squares")
+    assert ledger.read(fits.id).attempt == 2
+    assert "GB, may take 1 GB" in ledger.read(never.id).error
+    assert set(client.run(os.getpid).values()) == before
+    assert_stands_once(tmp_path, [fits, *rest], given_up=(never,))
