@@ -52,7 +52,7 @@ def test_sizes_that_fail_give_exit_code_1_and_keep_the_others(run, tmp_path):
 
 
 def test_a_budget(run):
-    how = ("--sizes", "10,30,100,20000", "--repeats", 1, "--budget", 12)
+    how = ("--sizes", "10,30,100,20000", "--repeats", 1, "--budget", 25)
     result = run("scaling", f"{SCALED}:sleeps", *how)
     assert result.code == 0
     assert "20000  not run: would take about" in result.out

@@ -142,3 +142,9 @@ def test_a_constant_that_is_certain():
     unknown = fit_law(SIZES, y, err=err)
     assert known.power.median == pytest.approx(1.0, abs=0.01)
     assert unknown.power.median < known.power.median
+
+
+def test_an_interval_in_words():
+    interval = Interval(median=2.0, low=1.5, high=3.0, low95=1.0, high95=12345.6)
+    assert str(interval) == "2 (1.5 to 3; 95 %: 1 to 1.235e+04)"
+    assert interval.err == 0.75

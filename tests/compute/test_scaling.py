@@ -148,21 +148,22 @@ def test_too_few_sizes_make_no_law():
 
 def test_a_size_that_takes_too_long_is_ended_with_what_it_has():
     begun = time.perf_counter()
-    found = measure("sleeps", [10, 100, 1000, 4000], limit_s=2.5)
+    found = measure("sleeps", [10, 100, 1000, 4000], limit_s=4.0)
     assert statuses(found) == ["ok", "ok", "time", "not run"]
-    assert time.perf_counter() - begun < 20
+    assert time.perf_counter() - begun < 30
     third = found.measurements[2]
-    assert third.wall_runs == pytest.approx([1.0], rel=0.2)
-    assert third.reason == "ended after 2.5 s, with 1 repeats done"
+    assert third.wall_runs
+    assert min(third.wall_runs) == pytest.approx(1.0, rel=0.2)
+    assert third.reason == f"ended after 4 s, with {len(third.wall_runs)} repeats done"
     assert found.measurements[3].reason == "N = 1000 took too long already"
     assert found.law("wall_s").power.median == pytest.approx(1.0, abs=0.1)
 
 
 def test_the_budget_stops_before_a_size_that_would_exceed_it():
-    found = measure("sleeps", [100, 1000, 20_000], repeats=1, budget_s=15.0)
+    found = measure("sleeps", [100, 1000, 20_000], repeats=1, budget_s=30.0)
     assert statuses(found) == ["ok", "ok", "not run"]
     assert "of the budget are left" in found.measurements[2].reason
-    assert sum(one.total_s for one in found.measurements) < 15.0
+    assert sum(one.total_s for one in found.measurements) < 30.0
 
 
 def test_a_size_may_take_no_more_memory_than_it_is_given():

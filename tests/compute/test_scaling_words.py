@@ -94,7 +94,7 @@ def test_other_targets():
         (60_000, "a on htc: 1 job of 60 min and 16 GB"),
         (
             400_000,
-            "a on htc: 2 jobs of 60 min (95 %: 3), if it can be divided evenly; 16 GB, its largest",
+            "a on htc: 2 jobs of 60 min, if it can be divided evenly; 16 GB, its largest, do not",
         ),
     ],
 )
@@ -119,6 +119,13 @@ def test_a_power_that_is_not_settled_is_told():
     last = replace(rows[-1], cpu_runs=(90.0, 90.0, 90.0))
     text = str(replace(made_scaling(), measurements=(*rows[:-1], last)))
     assert "between the two largest sizes CPU time grows as N^2.00" in text
+
+
+def test_waiting_is_told():
+    rows = made_scaling().measurements
+    last = replace(rows[-1], wall_runs=(96.0, 93.0, 99.0))
+    text = str(replace(made_scaling(), measurements=(*rows[:-1], last)))
+    assert "wall time is up to 3.1 times CPU time: it waits" in text
 
 
 def test_what_does_not_grow_is_told():

@@ -30,7 +30,7 @@ def made_scaling(
                 setup_s=0.0,
                 first_s=first_s + cpu,
                 cpu_runs=(0.99 * cpu, cpu, 1.01 * cpu),
-                wall_runs=(cpu, 1.1 * cpu, 1.2 * cpu),
+                wall_runs=(1.1 * cpu, 1.2 * cpu, 1.1 * cpu),
                 total_s=4 * cpu,
             )
         )

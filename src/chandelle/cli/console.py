@@ -16,6 +16,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 _log = logging.getLogger(__name__)
 _out: ContextVar[Console] = ContextVar("out")
+_drawn: ContextVar[Progress | None] = ContextVar("drawn", default=None)
 
 
 @contextmanager
@@ -48,8 +49,13 @@ def _log_handler() -> logging.Handler:
 
 
 def say(text: str) -> None:
-    """Write a result, one or more lines, to stdout."""
+    """Write a result, one or more lines, to stdout; what a step draws stands aside."""
+    drawn = _drawn.get()
+    if drawn is not None:
+        drawn.stop()
     _out.get(Console(highlight=False, emoji=False, markup=False, soft_wrap=True)).print(text)
+    if drawn is not None:
+        drawn.start()
 
 
 def complain(text: str) -> None:
@@ -78,7 +84,11 @@ def step(what: str) -> Iterator[Step]:
     with Progress(*columns, console=console, transient=True, disable=not is_shown) as progress:
         task = progress.add_task(what, total=None)
         running = Step(lambda done, total: progress.update(task, completed=done, total=total))
-        yield running
+        token = _drawn.set(progress if is_shown else None)
+        try:
+            yield running
+        finally:
+            _drawn.reset(token)
     running.wall_s, running.cpu_s = time.perf_counter() - wall, time.process_time() - cpu
     facts = {"wall_s": running.wall_s, "cpu_s": running.cpu_s}
     _log.info("%s: %.1f s, %.1f s of CPU", what, running.wall_s, running.cpu_s, extra=facts)

@@ -52,9 +52,9 @@ for command in (
     retry,
     verify,
     explain,
+    scaling,
     fetch,
     doctor,
-    scaling,
 ):
     app.command(command)
 

@@ -59,6 +59,10 @@ class Interval:
         """Half the width of the 68 % interval."""
         return 0.5 * (self.high - self.low)
 
+    def __str__(self) -> str:
+        wide = f"95 %: {self.low95:.4g} to {self.high95:.4g}"
+        return f"{self.median:.4g} ({self.low:.4g} to {self.high:.4g}; {wide})"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Law:
@@ -175,7 +179,7 @@ def fit_law(n: _Array, y: _Array, *, err: _Array, may_be_pure: bool = True) -> L
     >>> n = np.array([100.0, 300.0, 1000.0, 3000.0])
     >>> law = fit_law(n, 2.0 + 1e-3 * n**1.5, err=np.full(4, 0.01))
     >>> f"{law.power.median:.2f} +- {law.power.err:.2f}"
-    '1.50 +- 0.02'
+    '1.50 +- 0.01'
     """
     if len(np.unique(n)) < N_LEAST:
         raise InputError(

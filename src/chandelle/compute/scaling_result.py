@@ -29,7 +29,8 @@ Cost = Literal["cpu_s", "wall_s", "peak_gb"]
 _LEAST_ERR = 0.01
 """Relative error of a time, however well its repeats agree: no law is exact on a real machine."""
 _MEMORY_ERR_GB = 0.0002
-"""Memory by which equal processes differ."""
+_MEMORY_ERR = 0.005
+"""Memory by which equal processes differ, and the share of what comes after the imports."""
 _MARGIN_GB = 0.001
 """Counted as if it came after the imports, so that relative errors stay finite without growth."""
 _UNREPEATED_ERR = 0.05
@@ -290,19 +291,19 @@ def _law(measured: tuple[Measurement, ...], cost: str) -> Law:
         return fit_law(n, y, err=_time_errors(measured, cost))
     base = min(one.base_gb for one in measured) - _MARGIN_GB
     grown = np.maximum(y - base, _MARGIN_GB)
-    err = np.hypot(_LEAST_ERR, _MEMORY_ERR_GB / grown)
+    err = np.hypot(_MEMORY_ERR, _MEMORY_ERR_GB / grown)
     return replace(fit_law(n, grown, err=err, may_be_pure=False), offset=base)
 
 
 def _time_errors(measured: tuple[Measurement, ...], cost: str) -> np.ndarray:
-    """Relative errors of the medians of repeats, whose scatter is about the same for all sizes."""
+    """Relative errors from the repeats, whose scatter is about the same for all sizes."""
     runs = [np.log(one.cpu_runs if cost == "cpu_s" else one.wall_runs) for one in measured]
     counts = np.array([len(one) for one in runs])
     free = counts.sum() - len(runs)
     squares = sum(np.sum((one - one.mean()) ** 2) for one in runs)
     scatter = math.sqrt(squares / free) if free else _UNREPEATED_ERR
-    of_median = np.where(counts > 2, math.pi / 2, 1.0) / counts
-    return np.hypot(_LEAST_ERR, scatter * np.sqrt(of_median))
+    of_middle = np.where(counts > 2, math.pi / 2, 1.0) / counts
+    return np.hypot(_LEAST_ERR, scatter * np.sqrt(of_middle))
 
 
 _NOTE = "chandelle_scaling"

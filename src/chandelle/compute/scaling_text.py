@@ -23,6 +23,7 @@ _FIRST_S = 0.5
 _SEVERAL = 3.0
 _SEEN = 0.05
 _UNSETTLED = 0.2
+_WAITS = 1.5
 _COLUMNS = {"N": 10, "CPU": 11, "wall": 11, "first call": 12, "memory": 11}
 _DATA_COLUMN = {"of it setup": 13}
 
@@ -150,6 +151,12 @@ def remarks_of(
     """What must be said beside the numbers."""
     yield from _on_first_calls(scaling)
     yield from _on_slopes(scaling)
+    waits = max(one.wall_s / one.cpu_s for one in scaling.measured)
+    if waits > _WAITS:
+        yield (
+            f"wall time is up to {waits:.1f} times CPU time: it waits for disk, for the network or "
+            "for others on this machine"
+        )
     largest = max(one.n for one in scaling.measured)
     far = {name: one.factor for name, one in projections.items() if one.factor > FAR}
     if far:

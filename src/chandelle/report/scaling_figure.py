@@ -70,7 +70,8 @@ def plot_scaling(
 
         figure = pyplot.figure(figsize=(9.0, 4.2), layout="constrained")
     left, right = (dress(cast(Axes, ax)) for ax in figure.subplots(1, 2))
-    marks = survey_marks(names)
+    looks = survey_marks([f"{i:03d}" for i in range(len(names))]).values()
+    marks = dict(zip(names, looks, strict=True))
     for name, scaling in zip(names, scalings, strict=True):
         _draw(left, scaling, "cpu_s", wanted, mark=marks[name], label=name)
         _draw(right, scaling, "peak_gb", wanted, mark=marks[name], label=name)
