@@ -100,7 +100,10 @@ def test_the_first_call_is_apart():
     found = measure("slow_first", [300, 1000, 3000])
     assert all(one.first_s > 0.2 for one in found.measurements)
     assert found.measurements[0].cpu_s < 0.01
-    assert abs(found.law("cpu_s").power.median - 1.0) < 0.2
+    power = found.law("cpu_s").power
+    # Calls of milliseconds scatter; with the first call in them they would not grow at all.
+    assert power.median > 0.7
+    assert power.low95 < 1.0 < power.high95
     assert "the first call takes" in str(found)
 
 
