@@ -12,26 +12,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from distributed import LocalCluster
-from local_slurm import LocalSlurm, why_not
+from slurm_here import slurm_site, why_not
 
 import chandelle as ch
 from chandelle.compute.ledger import Ledger
 
 _N = 4000
 _BLOCKS = 25
-_PROFILE = """
-kind = "slurm"
-partition = "htc"
-interface = "lo"
-memory_gb = [2.5, 3.5]
-walltime_min = 50
-task_min = 20
-jobs = 2
-"""
+_SITE = {"memory_gb": [2.5, 3.5], "walltime_min": 50, "task_min": 20, "jobs": 2}
 
 
 def _draw(folder: Path, n: int) -> Path:
@@ -46,24 +38,22 @@ def _draw(folder: Path, n: int) -> Path:
 def _places(folder: Path) -> Iterator[dict[str, str]]:
     """Every kind of place that this machine has, by its name."""
     places = {"serial": "serial", "local": "local:2"}
-    slurm = None
-    with LocalCluster(
-        n_workers=2, threads_per_worker=1, protocol="tcp://", dashboard_address="127.0.0.1:0"
-    ) as cluster:
+    with ExitStack() as stack:
+        cluster = stack.enter_context(
+            LocalCluster(
+                n_workers=2,
+                threads_per_worker=1,
+                protocol="tcp://",
+                dashboard_address="127.0.0.1:0",
+            )
+        )
         places["tcp"] = cluster.scheduler_address
         if why_not():
             print(f"no Slurm: {why_not()}")
         else:
-            slurm = LocalSlurm(folder / "slurm")
-            slurm.start()
-            profile = folder / "slurm.toml"
-            profile.write_text(_PROFILE)
+            profile, _ = stack.enter_context(slurm_site(folder / "slurm", **_SITE))
             places |= {kind: f"{kind}:{profile}" for kind in ("slurm", "slurm-array")}
-        try:
-            yield places
-        finally:
-            if slurm is not None:
-                slurm.stop()
+        yield places
 
 
 def _fit(what: str, lcs: Path, out: Path, *options: str) -> bytes:

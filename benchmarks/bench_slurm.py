@@ -13,8 +13,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -22,6 +21,7 @@ from statistics import median
 
 import numpy as np
 from queue_simulation import Course, Fate, Place, random_fates, simulate
+from slurm_here import slurm_site, why_not
 
 from chandelle.compute.drive import Driver, Policy
 from chandelle.compute.ledger import Ledger
@@ -44,15 +44,7 @@ _REASONS: dict[str, Reason] = {
     "job": "lost",
     "data": "data",
 }
-_PROFILE = f"""
-kind = "slurm"
-partition = "htc"
-interface = "lo"
-memory_gb = [0.6, 0.9]
-walltime_min = 20
-task_min = 1
-jobs = {_JOBS}
-"""
+_SITE = {"memory_gb": [0.6, 0.9], "walltime_min": 20, "task_min": 1, "jobs": _JOBS}
 _POLICY = Policy(memory_gb=(0.6, 0.9))
 
 
@@ -304,38 +296,20 @@ def compare(done: Work, course: Course, foretold: list[float]) -> None:
         raise SystemExit(f"the simulated queue is off by more than a factor of {_TOLERANCE}")
 
 
-@contextmanager
-def local_slurm() -> Iterator[Path]:
-    """Profile of a Slurm that runs for the time of the block."""
-    from local_slurm import LocalSlurm
-
-    with tempfile.TemporaryDirectory() as name:
-        slurm = LocalSlurm(Path(name) / "slurm", nodes=2, cpus=_JOBS // 2)
-        slurm.start()
-        try:
-            profile = Path(name) / "local.toml"
-            profile.write_text(_PROFILE)
-            yield profile
-        finally:
-            slurm.stop()
-
-
 def main() -> None:
     """Run the tasks by dask and by arrays."""
     n = int(sys.argv[1]) if len(sys.argv) > 1 else _N
-    here = Path(__file__).parent
-    helpers = here.parent / "tests" / "helpers"
-    sys.path.append(str(helpers))
-    from local_slurm import why_not
-
     if why_not():
         print(f"nothing measured: {why_not()}")
         return
-    paths = [str(here), *filter(None, [os.environ.get("PYTHONPATH")])]
+    paths = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     os.environ["PYTHONPATH"] = os.pathsep.join(paths)
     print(f"load average at the start {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores")
     tasks = plan(n)
-    with local_slurm() as profile, tempfile.TemporaryDirectory() as name:
+    with (
+        tempfile.TemporaryDirectory() as name,
+        slurm_site(Path(name) / "slurm", cpus=_JOBS // 2, **_SITE) as (profile, _),
+    ):
         for kind, slots_of, notice_s in (
             ("slurm", dask_slots, 0.0),
             ("slurm-array", array_slots, 6.0),

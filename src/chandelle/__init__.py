@@ -42,8 +42,8 @@ _HOMES = {
     "map": "chandelle.compute.maps",
     "measure_scaling": "chandelle.compute.scaling",
     "new_client": "chandelle.compute.clients",
-    "run": "chandelle.pipeline.run",
     "read_lightcurves": "chandelle.lightcurve.ingest",
+    "run": "chandelle.pipeline.run",
     "simulate_lightcurves": "chandelle.simulate.survey",
     "standardize": "chandelle.standardization.stage",
 }

@@ -2,11 +2,13 @@
 
 import subprocess
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
-from local_slurm import LocalSlurm, why_not
+from local_slurm import slurm_site
+from slurm_marks import ON_SLURM
 from small_tasks import (
     FAST,
     assert_stands_once,
@@ -20,30 +22,14 @@ from small_tasks import (
 from chandelle.compute.ledger import Ledger
 from chandelle.compute.places import open_engine
 
-pytestmark = [
-    pytest.mark.slurm,
-    pytest.mark.skipif(bool(why_not()), reason=why_not() or "there is Slurm"),
-]
-PROFILE = """
-kind = "slurm"
-partition = "htc"
-interface = "lo"
-memory_gb = [0.5, 1.0]
-walltime_min = 3
-task_min = 1
-jobs = 4
-"""
+pytestmark = ON_SLURM
+SITE = {"memory_gb": [0.5, 1.0], "walltime_min": 3, "task_min": 1, "jobs": 4}
 
 
 @pytest.fixture(scope="module")
-def profile(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("slurm")
-    slurm = LocalSlurm(folder / "run")
-    slurm.start()
-    path = folder / "local.toml"
-    path.write_text(PROFILE)
-    yield path
-    slurm.stop()
+def profile(tmp_path_factory) -> Iterator[Path]:
+    with slurm_site(tmp_path_factory.mktemp("slurm"), **SITE) as (path, _):
+        yield path
 
 
 def outputs(folder: Path) -> dict[str, bytes]:

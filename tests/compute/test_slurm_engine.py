@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from local_slurm import LocalSlurm, why_not
+from local_slurm import slurm_site
+from slurm_marks import ON_SLURM
 from small_tasks import begun, drive, task
 
 from chandelle.compute import slurm_engine
@@ -15,32 +16,15 @@ from chandelle.compute.drive import Policy
 from chandelle.compute.ledger import Ledger
 from chandelle.compute.places import open_engine
 
-pytestmark = [
-    pytest.mark.slurm,
-    pytest.mark.skipif(bool(why_not()), reason=why_not() or "there is Slurm"),
-]
-PROFILE = """
-kind = "slurm"
-partition = "htc"
-interface = "lo"
-memory_gb = [0.7, 1.5]
-walltime_min = 5
-task_min = 1
-jobs = 4
-idle_s = 3
-"""
+pytestmark = ON_SLURM
+SITE = {"memory_gb": [0.7, 1.5], "walltime_min": 5, "task_min": 1, "jobs": 4, "idle_s": 3}
 PLAIN = Policy(backoff_s=0.01, give_up_s=120.0)
 
 
 @pytest.fixture(scope="module")
 def profile(tmp_path_factory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("slurm")
-    slurm = LocalSlurm(folder / "run")
-    slurm.start()
-    path = folder / "local.toml"
-    path.write_text(PROFILE)
-    yield path
-    slurm.stop()
+    with slurm_site(tmp_path_factory.mktemp("slurm"), **SITE) as (path, _):
+        yield path
 
 
 @pytest.fixture

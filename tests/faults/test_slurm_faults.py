@@ -4,44 +4,30 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from local_slurm import LocalSlurm, why_not
+from local_slurm import slurm_site, write_profile
+from slurm_marks import ON_SLURM
 from small_tasks import assert_stands_once, drive, notes_of, task
 
 from chandelle.compute.drive import Policy
 from chandelle.compute.ledger import ARRAYS, Ledger
 from chandelle.compute.places import open_engine
 
-pytestmark = [
-    pytest.mark.slurm,
-    pytest.mark.skipif(bool(why_not()), reason=why_not() or "there is Slurm"),
-]
-PROFILE = """
-kind = "slurm"
-partition = "htc"
-interface = "lo"
-memory_gb = [0.5, 1.5]
-walltime_min = {walltime_min}
-task_min = 0.5
-jobs = {jobs}
-"""
+pytestmark = ON_SLURM
+SITE = {"memory_gb": [0.5, 1.5], "task_min": 0.5}
 POLICY = Policy(backoff_s=0.01, memory_gb=(0.5, 1.5))
 SMALL = [task(k, memory_gb=0.5) for k in range(4)]
 
 
 @pytest.fixture(scope="module")
 def slurm(tmp_path_factory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("slurm") / "run"
-    slurm = LocalSlurm(folder)
-    slurm.start()
-    yield folder
-    slurm.stop()
+    with slurm_site(tmp_path_factory.mktemp("slurm")) as (_, folder):
+        yield folder
 
 
 @pytest.fixture
 def on_array(slurm, tmp_path) -> Iterator:
     """Arrays of jobs that last one minute."""
-    path = tmp_path / "array.toml"
-    path.write_text(PROFILE.format(walltime_min=1, jobs=4))
+    path = write_profile(tmp_path / "array.toml", **SITE, walltime_min=1, jobs=4)
     engine = open_engine(f"slurm-array:{path}", tmp_path)
     yield engine
     engine.close()
@@ -53,8 +39,7 @@ def said_by_jobs(folder: Path) -> str:
 
 
 def test_work_longer_than_the_life_of_a_job_is_done_by_several(slurm, tmp_path):
-    path = tmp_path / "one.toml"
-    path.write_text(PROFILE.format(walltime_min=2, jobs=1))
+    path = write_profile(tmp_path / "one.toml", **SITE, walltime_min=2, jobs=1)
     tasks = [task(k, "slow_square", memory_gb=0.5) for k in range(14)]
     engine = open_engine(f"slurm:{path}", tmp_path)
     try:

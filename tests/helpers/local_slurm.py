@@ -5,6 +5,7 @@ no database. It is stopped by the pid files.
 """
 
 import contextlib
+import json
 import os
 import secrets
 import shutil
@@ -12,8 +13,10 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -135,6 +138,26 @@ class LocalSlurm:
         if done.returncode:
             raise RuntimeError(f"{command[0]}: {done.stderr or done.stdout}")
         return done.stdout
+
+
+@contextmanager
+def slurm_site(
+    folder: Path, *, nodes: int = 2, cpus: int = 2, **settings: Any
+) -> Iterator[tuple[Path, Path]]:
+    """Run Slurm for the time of the block; gives a profile of these settings, and its folder."""
+    slurm = LocalSlurm(folder / "run", nodes=nodes, cpus=cpus)
+    slurm.start()
+    try:
+        yield write_profile(folder / "local.toml", **settings), slurm.folder
+    finally:
+        slurm.stop()
+
+
+def write_profile(path: Path, **settings: Any) -> Path:
+    """Write a profile of the Slurm of this machine."""
+    whole = {"kind": "slurm", "partition": "htc", "interface": "lo", **settings}
+    path.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in whole.items()))
+    return path
 
 
 def wait_while(holds: Callable[[], object], *, at_most_s: float) -> None:

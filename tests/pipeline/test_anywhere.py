@@ -5,32 +5,19 @@ from pathlib import Path
 
 import pytest
 from distributed import Client, LocalCluster
-from local_slurm import LocalSlurm, why_not
+from local_slurm import slurm_site, why_not
 
 import chandelle as ch
 from chandelle.compute.ledger import Ledger
 from chandelle.core.errors import InputError
 
-PROFILE = """
-kind = "slurm"
-partition = "htc"
-interface = "lo"
-memory_gb = [2.0, 3.0]
-walltime_min = 10
-task_min = 5
-jobs = 2
-"""
+SITE = {"memory_gb": [2.0, 3.0], "walltime_min": 10, "task_min": 5, "jobs": 2}
 
 
 @pytest.fixture(scope="module")
 def profile(tmp_path_factory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("slurm")
-    slurm = LocalSlurm(folder / "run")
-    slurm.start()
-    path = folder / "local.toml"
-    path.write_text(PROFILE)
-    yield path
-    slurm.stop()
+    with slurm_site(tmp_path_factory.mktemp("slurm"), **SITE) as (path, _):
+        yield path
 
 
 @pytest.fixture(scope="module")

@@ -77,8 +77,18 @@ def test_status_of_a_folder_of_map(tmp_path):
     [found] = status_of(tmp_path)
     assert (found.step, found.total, found.done) == ("absolute", 2, 2)
     assert verify(tmp_path).n_tasks == 2
+    assert "nothing: it is done" in explain(
+        tmp_path, next(Ledger(tmp_path, found.step).receipts()).key
+    )
     with pytest.raises(InputError, match="nothing to begin from"):
         status_of(tmp_path / "results")
+
+
+@pytest.mark.parametrize("look", [status_of, lambda folder: explain(folder, "000002")])
+def test_settings_that_are_wrong_are_told_and_not_passed_over(survey, look):
+    (survey / "survey.toml").write_text("[fit-light")
+    with pytest.raises(InputError, match=r"survey.toml: expected TOML"):
+        look(survey)
 
 
 def test_explain(survey, break_block):
@@ -89,12 +99,16 @@ def test_explain(survey, break_block):
     receipt = next(Ledger(survey, "gather-fits").receipts())
     assert explain(survey, receipt.id[:8]).startswith("gather-fits all")
     assert "has not run with the inputs" in explain(survey, "standardize/all")
+    (survey / "saltfits" / "fits.parquet").rename(survey / "kept.parquet")
+    assert "the next run makes what is gone again" in explain(survey, "gather-fits/all")
+    (survey / "kept.parquet").rename(survey / "saltfits" / "fits.parquet")
     with pytest.raises(InputError, match="no task 000009"):
         explain(survey, "000009")
     (survey / "survey.toml").write_text("[fit-lightcurves]\nblock = 6\nr_v = 2.9\n")
     stale = explain(survey, "000002")
     assert "stale: fit.r_v was 3.1, is 2.9" in stale
     assert "has not run with the inputs, settings and code of now" in stale
+    assert "not known yet: waits for fit-lightcurves" in explain(survey, "gather-fits/all")
     break_block(2)
     with pytest.raises(TasksFailedError):
         ch.run(survey, on="serial")

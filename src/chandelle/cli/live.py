@@ -1,6 +1,5 @@
 """Steps of a run while they go on: lines that move on a terminal, a line a while in a log."""
 
-import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +17,6 @@ from rich.progress import (
 from chandelle.cli.console import is_quiet
 from chandelle.compute.tally import Tally
 
-_log = logging.getLogger(__name__)
 _EVERY_S = 30.0
 Told = Callable[[str, Tally], None]
 

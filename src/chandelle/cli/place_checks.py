@@ -14,10 +14,10 @@ def memory() -> tuple[bool, str]:
     """Memory of this machine, and cores that this process may use."""
     import psutil
 
+    from chandelle.compute.resources import memory_here
     from chandelle.core.threads import cores
 
-    found = psutil.virtual_memory()
-    free, total = found.available / 1e9, found.total / 1e9
+    free, total = psutil.virtual_memory().available / 1e9, memory_here()
     return True, f"{free:.1f} of {total:.1f} GB free; {len(cores())} cores may be used here"
 
 

@@ -142,7 +142,9 @@ def verify(directory: Path, /, *, forget: bool = False) -> int:
         f"{verdict.n_tasks} tasks, {verdict.n_bytes / 1e9:.3g} GB read, "
         f"{len(verdict.broken)} outputs are not what was written"
     )
-    if verdict.broken and not forget:
+    if verdict.broken and forget:
+        say("their receipts are forgotten: the next run makes them again")
+    elif verdict.broken:
         complain(f"to make them again: chandelle verify {directory} --forget, then chandelle run")
     return int(bool(verdict.broken))
 

@@ -64,7 +64,8 @@ def retry(
     Parameters
     ----------
     directory
-        The survey.
+        The survey; of another folder of tasks (OUTPUT.run, that of ch.map) they are only made ready
+        for the command or the call that they are of.
     tasks
         Keys, STEP/KEY, or beginnings of ids.
     failed
@@ -75,7 +76,11 @@ def retry(
         As for run.
     """
     from chandelle.pipeline.run import forget
+    from chandelle.pipeline.survey import is_survey
 
     counts = forget(directory, keys=tasks, failed=failed)
     say(", ".join(f"{step}: {n} to run again" for step, n in counts.items()) or "none failed")
-    run(directory, until=until, on=on)
+    if is_survey(directory):
+        run(directory, until=until, on=on)
+    else:
+        say("now give the command again that these tasks are of")

@@ -1,6 +1,8 @@
 """Why a task failed, and what is to be done about it."""
 
 import errno
+import traceback
+from pathlib import Path
 
 from chandelle.compute.receipt import Reason
 from chandelle.core.errors import ChandelleError
@@ -48,6 +50,13 @@ def reason_of(error: BaseException) -> Reason:
     if isinstance(error, ChandelleError | ValueError | LookupError | ArithmeticError):
         return "data"
     return "program"
+
+
+def told(error: BaseException) -> str:
+    """Say what was raised and in which line of which file."""
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    where = f" ({Path(last[0].filename).name}:{last[0].lineno})" if last else ""
+    return f"{type(error).__name__}: {error}{where}"
 
 
 def stops_the_run(error: BaseException) -> bool:

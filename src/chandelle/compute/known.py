@@ -48,9 +48,13 @@ class KnownIdentities:
         InputError
             If one is not there.
         """
-        return {str(path): self.of(path).sha256 for path in paths}
+        before = dict(self._known)
+        found = {str(path): self._of(path).sha256 for path in paths}
+        if self._known != before:
+            self._write()
+        return found
 
-    def of(self, path: str | Path) -> Identity:
+    def _of(self, path: str | Path) -> Identity:
         """Identity of one file or folder."""
         where = self.folder / path
         looks = _looks_of(where)
@@ -59,7 +63,6 @@ class KnownIdentities:
             return Identity(*former[1])
         found = identity_of(where)
         self._known[str(path)] = [looks, [found.sha256, found.size, found.n_files]]
-        self._write()
         return found
 
     def _read(self) -> dict[str, list]:

@@ -2,7 +2,6 @@
 
 import hashlib
 import inspect
-import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +19,6 @@ from chandelle.compute.values import read_value, write_value
 from chandelle.compute.work import function_of
 from chandelle.core.errors import ChandelleError, InputError
 
-_log = logging.getLogger(__name__)
 _CALL = "chandelle.compute.maps:run_item"
 _KEY_LENGTH = 20
 

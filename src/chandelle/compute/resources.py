@@ -4,6 +4,7 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import psutil
 
@@ -29,8 +30,16 @@ def next_gb(had: float, classes: Sequence[float]) -> float | None:
 
 def machine_gb() -> tuple[float, ...]:
     """Classes of memory that this machine has."""
-    whole = psutil.virtual_memory().total / 1e9
+    whole = memory_here()
     return tuple(gb for gb in MEMORY_GB if gb < whole)
+
+
+def memory_here() -> float:
+    """Memory of this machine, or what a container is given of it [GB]."""
+    whole = psutil.virtual_memory().total
+    limit = Path("/sys/fs/cgroup/memory.max")
+    text = limit.read_text(encoding="ascii").strip() if os.access(limit, os.R_OK) else "max"
+    return min(whole, int(text) if text.isdigit() else whole) / 1e9
 
 
 def exports() -> list[str]:

@@ -1,15 +1,14 @@
 """Measure how a function scales: each size in a process of its own, rising, within a budget."""
 
 import math
-import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import psutil
 
+from chandelle.compute.resources import memory_here
 from chandelle.compute.scaling_child import label_of, packed
 from chandelle.compute.scaling_result import Scaling
 from chandelle.compute.scaling_size import Measurement, measure_size
@@ -158,11 +157,3 @@ def _expected_s(done: Sequence[Measurement], n: int) -> float:
         former = known[-2]
         power = math.log(last.work_s / former.work_s) / math.log(last.n / former.n)
     return last.total_s + last.work_s * ((n / last.n) ** max(power, 1.0) - 1.0)
-
-
-def memory_here() -> float:
-    """Memory of this machine, or what a container is given of it [GB]."""
-    whole = psutil.virtual_memory().total
-    limit = Path("/sys/fs/cgroup/memory.max")
-    text = limit.read_text(encoding="ascii").strip() if os.access(limit, os.R_OK) else "max"
-    return min(whole, int(text) if text.isdigit() else whole) / _GB

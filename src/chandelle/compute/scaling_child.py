@@ -20,7 +20,8 @@ from typing import Any
 import cloudpickle
 import psutil
 
-from chandelle.compute.user_code import check_call, load_function, told
+from chandelle.compute.failures import told
+from chandelle.compute.user_code import check_call, load_function
 from chandelle.core.errors import InputError
 from chandelle.core.threads import cores
 

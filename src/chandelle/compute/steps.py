@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from chandelle.compute.drive import Driver, Policy
@@ -65,7 +66,7 @@ def run_steps(
             tasks = plan(home, config)
         except NotReadyError as error:
             raise TasksFailedError(failures or f"{step}: {error}") from error
-        report = None if progress is None else _told(step, progress)
+        report = None if progress is None else partial(progress, step)
         driver = Driver(engine, home.folder, step, policy=policy, report=report)
         tallies[step] = tally = driver.run(tasks, total=len(tasks))
         failures = _failures(home.folder, step, tally, tasks) if tally.n_failed else ""
@@ -74,10 +75,6 @@ def run_steps(
     if failures:
         raise TasksFailedError(failures)
     return tallies
-
-
-def _told(step: str, progress: Report) -> Callable[[Tally], None]:
-    return lambda tally: progress(step, tally)
 
 
 def _failures(folder: Path, step: str, tally: Tally, tasks: Sequence[Task]) -> str:

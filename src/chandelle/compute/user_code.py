@@ -4,11 +4,11 @@ import importlib
 import importlib.util
 import inspect
 import sys
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from chandelle.compute.failures import told
 from chandelle.core.errors import InputError
 
 
@@ -98,10 +98,3 @@ def _of_module(home: str, attribute: str) -> Any:
 
 def _is_own(value: Any, module: str) -> bool:
     return inspect.isfunction(value) and value.__module__ == module
-
-
-def told(error: BaseException) -> str:
-    """Say what was raised and in which line of which file."""
-    last = traceback.extract_tb(error.__traceback__)[-1:]
-    where = f" ({Path(last[0].filename).name}:{last[0].lineno})" if last else ""
-    return f"{type(error).__name__}: {error}{where}"

@@ -1,7 +1,6 @@
 """Run one task where it is: call its function, hash its outputs, write its receipt."""
 
 import logging
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -9,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from chandelle.compute.failures import MissingOutputError, reason_of, stops_the_run
+from chandelle.compute.failures import MissingOutputError, reason_of, stops_the_run, told
 from chandelle.compute.identity import identity_of
 from chandelle.compute.ledger import Ledger
 from chandelle.compute.programs import keep_programs
@@ -159,9 +158,7 @@ def _outputs_of(task: Task, folder: Path) -> dict[str, dict[str, Any]]:
 def _failed(task: Task, folder: Path, usage: Usage, error: Exception, *, attempt: int) -> Outcome:
     """Say why a task failed; where it would fail again, leave a receipt that says so."""
     reason = reason_of(error)
-    last = traceback.extract_tb(error.__traceback__)[-1:]
-    where = f" ({Path(last[0].filename).name}:{last[0].lineno})" if last else ""
-    text = f"{type(error).__name__}: {error}{where}"[:_ERROR_LENGTH]
+    text = told(error)[:_ERROR_LENGTH]
     if reason in {"data", "program"}:
         receipt = receipt_of(task, usage, attempt=attempt, reason=reason, error=text)
         try:

@@ -59,7 +59,8 @@ def fit_salt_blocks(
     on : str or dask Client, optional
         Fit the blocks as tasks there, as `ch.run` takes it, and give the same file. Fits and
         receipts of the blocks are kept in a folder of its name with ``.run`` behind it, from
-        which a second call goes on where the first was ended. Targets, passbands, origin, model,
+        which a second call goes on where the first was ended. A folder that cannot be opened
+        raises, whatever `unreadable` says. Targets, passbands, origin, model,
         bounds and priors are then those that files and numbers can say.
     size : int
         Targets of a block.

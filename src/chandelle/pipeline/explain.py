@@ -1,16 +1,16 @@
 """``chandelle explain``: all that is known of a task, in words."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from chandelle.compute.ledger import Ledger, stages_in
 from chandelle.compute.receipt import Receipt
-from chandelle.compute.stage import NotReadyError
 from chandelle.compute.task import Task
-from chandelle.core.errors import BlindedError, InputError
+from chandelle.core.errors import InputError
 from chandelle.pipeline.run import is_named
-from chandelle.pipeline.survey import Survey
+from chandelle.pipeline.status import status_of
+from chandelle.pipeline.survey import Survey, is_survey
 
 _WHY = {
     "data": "its data or settings are unusable, and would be again",
@@ -43,9 +43,10 @@ def explain(folder: str | Path, name: str) -> str:
         If there is no such task.
     """
     folder = Path(folder)
-    planned = {task.id: task for task in _planned(folder, name)}
+    waits = {one.step: one.waits for one in status_of(folder) if one.waits}
+    planned = {task.id: task for task in _planned(folder, name, waits)}
     receipts = list(_receipts(folder, name))
-    told = [_of_receipt(folder, receipt, planned) for receipt in receipts]
+    told = [_of_receipt(folder, receipt, planned, waits) for receipt in receipts]
     known = {receipt.id for receipt in receipts}
     told += [
         f"{task.stage} {task.key} ({task.id}): has not run with the inputs, settings and code of "
@@ -72,23 +73,21 @@ def _receipts(folder: Path, name: str) -> Iterator[Receipt]:
                     yield receipt
 
 
-def _planned(folder: Path, name: str) -> Iterator[Task]:
-    """Tasks of a name as they would be run now, as far as that can be planned."""
-    try:
-        survey = Survey(folder)
-        stages = survey.stages()
-    except InputError:
+def _planned(folder: Path, name: str, waits: Mapping[str, str]) -> Iterator[Task]:
+    """Tasks of a name as they would be run now, of the steps that can be planned."""
+    if not is_survey(folder):
         return
-    for stage in stages:
+    survey = Survey(folder)
+    for stage in survey.stages():
         for step, plan in stage.steps.items():
-            try:
-                tasks: Sequence[Task] = plan(survey.home, survey.config(stage))
-            except (NotReadyError, BlindedError, InputError):
-                return
-            yield from (task for task in tasks if is_named(name, step, task.key, task.id))
+            if step not in waits:
+                tasks = plan(survey.home, survey.config(stage))
+                yield from (task for task in tasks if is_named(name, step, task.key, task.id))
 
 
-def _of_receipt(folder: Path, receipt: Receipt, planned: dict[str, Task]) -> str:
+def _of_receipt(
+    folder: Path, receipt: Receipt, planned: Mapping[str, Task], waits: Mapping[str, str]
+) -> str:
     """Tell what a receipt says, and whether it still holds."""
     lines = [f"{receipt.stage} {receipt.key} ({receipt.id}): {receipt.status}"]
     if not receipt.is_done:
@@ -108,16 +107,22 @@ def _of_receipt(folder: Path, receipt: Receipt, planned: dict[str, Task]) -> str
     ]
     lines += [f"  settings {name} = {value!r}" for name, value in receipt.settings.items()]
     lines += [f"  fact     {name} = {value!r}" for name, value in receipt.facts.items()]
-    lines += [f"  next     {line}" for line in _next(folder, receipt, planned)]
+    lines += [f"  next     {line}" for line in _next(folder, receipt, planned, waits)]
     return "\n".join(lines)
 
 
-def _next(folder: Path, receipt: Receipt, planned: dict[str, Task]) -> list[str]:
+def _next(
+    folder: Path, receipt: Receipt, planned: Mapping[str, Task], waits: Mapping[str, str]
+) -> list[str]:
     """What a run would do with the task now."""
+    if receipt.stage in waits:
+        return [f"not known yet: {waits[receipt.stage]}"]
     now = next((task for task in planned.values() if task.stage == receipt.stage), None)
     if receipt.id not in planned and now is not None:
         changes = [*_changes(receipt, now)]
         return [f"stale: {change}" for change in changes] or ["stale"]
+    if receipt.is_done and not all((folder / path).exists() for path in receipt.outputs):
+        return ["the next run makes what is gone again"]
     if receipt.is_done:
         return ["nothing: it is done; chandelle verify reads its outputs again"]
     return [f"mend the cause, then chandelle retry {folder} {receipt.stage}/{receipt.key}"]

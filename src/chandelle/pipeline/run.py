@@ -7,7 +7,7 @@ from typing import Any
 
 from chandelle.compute.drive import Policy
 from chandelle.compute.lazy_engine import engine_for
-from chandelle.compute.ledger import Ledger
+from chandelle.compute.ledger import Ledger, stages_in
 from chandelle.compute.places import Place
 from chandelle.compute.stage import Home, Planner, Stage
 from chandelle.compute.steps import Report, run_steps
@@ -28,7 +28,8 @@ class RunResult:
     tallies : dict of str to Tally
         By step, in their order.
     facts : dict of str to mapping
-        What the last task of a stage says of its product: how many supernovae, which status.
+        What the task of a step says of its product, where there is one alone: how many
+        supernovae, which status.
     """
 
     folder: Path
@@ -150,7 +151,7 @@ def forget(folder: str | Path, *, keys: Sequence[str] = (), failed: bool = False
     Parameters
     ----------
     folder : str or Path
-        Of the survey.
+        Of a survey, or another that tasks were run in.
     keys : sequence of str
         Tasks, by key, ``STEP/KEY`` or the beginning of their id.
     failed : bool
@@ -168,11 +169,9 @@ def forget(folder: str | Path, *, keys: Sequence[str] = (), failed: bool = False
     """
     if not keys and not failed:
         raise InputError("name tasks, or say that all failed ones are to run again (--failed)")
-    survey = Survey(Path(folder))
-    steps = [step for stage in survey.stages() for step in stage.steps]
     missing, counts = set(keys), dict[str, int]()
-    for step in steps:
-        ledger = Ledger(survey.folder, step)
+    for step in stages_in(Path(folder)):
+        ledger = Ledger(Path(folder), step)
         chosen = []
         for task_id, entry in ledger.entries().items():
             names = {name for name in keys if is_named(name, step, entry.key, task_id)}

@@ -13,7 +13,7 @@ from chandelle.compute.ledger import Ledger, stages_in
 from chandelle.compute.stage import NotReadyError
 from chandelle.compute.task import Task
 from chandelle.core.errors import BlindedError, InputError
-from chandelle.pipeline.survey import Survey
+from chandelle.pipeline.survey import Survey, is_survey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +72,7 @@ def status_of(folder: str | Path) -> list[StepStatus]:
     Parameters
     ----------
     folder : str or Path
-        Of a survey, or one that `ch.map` was given.
+        Of a survey, or another that tasks were run in.
 
     Returns
     -------
@@ -85,14 +85,10 @@ def status_of(folder: str | Path) -> list[StepStatus]:
         If it is neither.
     """
     folder = Path(folder)
-    try:
-        survey = Survey(folder)
-        stages = survey.stages()
-    except InputError:
-        steps = stages_in(folder)
-        if not steps:
-            raise
-        return [_seen(folder, step) for step in steps]
+    if not is_survey(folder) and stages_in(folder):
+        return [_seen(folder, step) for step in stages_in(folder)]
+    survey = Survey(folder)
+    stages = survey.stages()
     found: list[StepStatus] = []
     for stage in stages:
         config = survey.config(stage)

@@ -23,9 +23,15 @@ _STAGES = {
     "report": "chandelle.report.tasks",
 }
 """Modules of the stages in the order of the chain; each holds a `STAGE`."""
+_BEGINS = {"fit-lightcurves": "lightcurves", "standardize": "saltfits/fits.parquet"}
+"""Stages that a survey can begin with, and what it then has."""
 _ON_DEMAND = {"simulate"}
 """Stages that run only where the settings have a table of theirs."""
-STAGES = tuple(_STAGES)
+
+
+def is_survey(folder: Path) -> bool:
+    """Whether a folder is that of a survey: with settings, or something to begin from."""
+    return any((folder / name).exists() for name in (SETTINGS, *_BEGINS.values()))
 
 
 @dataclass(frozen=True)
@@ -128,11 +134,10 @@ class Survey:
         """First stage that has something to begin from."""
         if "simulate" in self.tables:
             return "simulate"
-        begins = {"fit-lightcurves": "lightcurves", "standardize": "saltfits/fits.parquet"}
-        for name, product in begins.items():
+        for name, product in _BEGINS.items():
             if (self.folder / product).exists():
                 return name
         raise InputError(
-            f"{self.folder}: nothing to begin from; expected {' or '.join(begins.values())}, or a "
+            f"{self.folder}: nothing to begin from; expected {' or '.join(_BEGINS.values())}, or a "
             f"table [simulate] in {SETTINGS}"
         )
