@@ -5,6 +5,6 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "helpers"))
 
-from local_slurm import slurm_site, why_not  # noqa: E402 - found by the line above
+from local_slurm import slurm_site, why_not
 
 __all__ = ["slurm_site", "why_not"]

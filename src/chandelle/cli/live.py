@@ -51,14 +51,17 @@ def live_steps() -> Iterator[Told]:
 def _lines(console: Console) -> Told:
     """Show a step by a line now and then, and one at its end."""
     last: dict[str, float] = {}
+    ended: set[str] = set()
 
     def show(step: str, tally: Tally) -> None:
         now = time.monotonic()
-        is_first = step not in last
-        since = now - last.setdefault(step, now)
-        if (since > _EVERY_S or is_first) and not is_quiet():
+        is_end = tally.left == 0 and step not in ended
+        is_due = now - last.get(step, float("-inf")) > _EVERY_S and step not in ended
+        if (is_end or is_due) and not is_quiet():
             last[step] = now
             console.print(f"{step}: {tally.total - tally.left} of {tally.total}{_more(tally)}")
+        if is_end:
+            ended.add(step)
 
     return show
 
