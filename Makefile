@@ -28,7 +28,7 @@ demo: $(VENV)/.installed-base  ## simulate a survey, fit it, find Om, write demo
 	$(BIN)/chandelle demo $(DEMO)
 
 test: $(VENV)/.installed-test  ## the tests that a change must pass (under 15 minutes on 2 cores)
-	$(PYTEST)
+	$(PYTEST) --numprocesses logical --maxprocesses 4 --dist loadfile
 
 test-real: $(VENV)/.installed-test  ## the tests on real data; fails where the data are absent
 	CHANDELLE_REQUIRE_DATA=1 $(PYTEST) -m real

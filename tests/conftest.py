@@ -1,11 +1,18 @@
 """What every test shares: float64, strict promotion, the real data folder."""
 
+import atexit
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-# Tests leave nothing among the programs that XLA keeps for the user, nor do their workers.
-os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "0"
+_PROGRAMS = "JAX_COMPILATION_CACHE_DIR"
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    # All processes of one run share what XLA compiled, and leave nothing among what the user keeps.
+    os.environ[_PROGRAMS] = tempfile.mkdtemp(prefix="chandelle-xla-")
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
+    atexit.register(shutil.rmtree, os.environ[_PROGRAMS], ignore_errors=True)
 
 import jax
 import pytest

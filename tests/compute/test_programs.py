@@ -32,7 +32,8 @@ if sys.argv[1:]:
 def alone(*arguments: object, **environment: object) -> list[str]:
     """What a process of its own says."""
     command = [sys.executable, "-c", ALONE, *map(str, arguments)]
-    given = os.environ | {name: str(value) for name, value in environment.items()}
+    own = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
+    given = own | {name: str(value) for name, value in environment.items()}
     return subprocess.check_output(command, text=True, env=given).splitlines()
 
 

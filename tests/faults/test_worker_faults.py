@@ -85,7 +85,7 @@ def test_a_task_over_the_memory_of_its_worker_is_given_up_and_the_rest_done(clie
 
 def test_a_task_over_its_memory_in_its_own_process_costs_no_worker(client, tmp_path):
     how = {"is_isolated": True, "memory_gb": 0.3}
-    fits = task(1, "greedy", settings={"take_gb": 0.4, "hold_s": 1.0}, **how)
+    fits = task(1, "greedy", settings={"take_gb": 0.32, "hold_s": 1.0}, **how)
     never = task(2, "greedy", settings={"take_gb": 1.2, "hold_s": 1.0}, **how)
     rest = [task(k) for k in range(3, 6)]
     before = set(client.run(os.getpid).values())
