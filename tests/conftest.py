@@ -7,15 +7,18 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-_PROGRAMS = "JAX_COMPILATION_CACHE_DIR"
-if "PYTEST_XDIST_WORKER" not in os.environ:
-    # All processes of one run share what XLA compiled, and leave nothing among what the user keeps.
-    os.environ[_PROGRAMS] = tempfile.mkdtemp(prefix="chandelle-xla-")
-    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
-    atexit.register(shutil.rmtree, os.environ[_PROGRAMS], ignore_errors=True)
-
 import jax
 import pytest
+
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    # All processes of one run share what XLA compiled, and leave nothing among what the user keeps:
+    # those that this one starts learn it from the environment.
+    _programs = tempfile.mkdtemp(prefix="chandelle-xla-")
+    atexit.register(shutil.rmtree, _programs, ignore_errors=True)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = _programs
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
+    jax.config.update("jax_compilation_cache_dir", _programs)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
