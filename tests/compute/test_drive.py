@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 from small_tasks import begun, drive, task
 
-from chandelle.compute.drive import Driver, NoWorkersError, Policy
+from chandelle.compute.drive import Driver
 from chandelle.compute.engine import SerialEngine
 from chandelle.compute.ledger import Ledger
+from chandelle.compute.policy import Policy
 from chandelle.compute.task import Task
 
 
@@ -97,33 +98,6 @@ def test_a_failure_never_takes_the_place_of_a_success(tmp_path):
     ledger = Ledger(tmp_path, "squares")
     ledger.write(replace(ledger.read(one.id), status="failed", reason="lost"))
     assert ledger.read(one.id).is_done
-
-
-class Deserted(SerialEngine):
-    """Takes tasks and has no workers."""
-
-    waits_in_queue = 0
-
-    def wait(self, timeout: float) -> list:
-        return []
-
-    def workers(self) -> int:
-        return 0
-
-    def queued(self) -> int:
-        self.waits_in_queue -= 1
-        return max(self.waits_in_queue, 0)
-
-
-def test_work_without_workers_is_told_and_ends_unless_some_are_queued(tmp_path, caplog):
-    policy = Policy(report_s=0.0, give_up_s=0.0)
-    for waits in (0, 5):
-        engine = Deserted(tmp_path)
-        engine.waits_in_queue = waits
-        with pytest.raises(NoWorkersError, match=r"squares: no worker for .* 1 tasks are left"):
-            drive(tmp_path, [task(1)], policy, engine=engine)
-        assert engine.waits_in_queue <= 0
-    assert "1 tasks are out and no worker is there" in caplog.text
 
 
 class TwoWorkers(SerialEngine):

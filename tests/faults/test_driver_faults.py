@@ -104,6 +104,22 @@ def test_clocks_that_are_off_do_not_count(tmp_path):
     assert_stands_once(tmp_path, TASKS)
 
 
+def test_two_drivers_with_other_settings_leave_no_receipt_that_lies(tmp_path):
+    old, new = (task(0, settings={"version": version}) for version in (1, 2))
+    outputs = Path("out/0.txt")
+    drive(tmp_path, [new])
+    held = Ledger(tmp_path, "squares").path_of(new.id)
+    kept = held.read_bytes()
+    drive(tmp_path, [old])
+    assert not held.exists()
+    held.parent.mkdir(exist_ok=True)
+    held.write_bytes(kept)  # the driver of the old settings was slower than that of the new ones
+    (tmp_path / outputs).write_text("old")
+    assert drive(tmp_path, [new]).done == 1
+    assert drive(tmp_path, [new]).skipped == 1
+    assert_stands_once(tmp_path, [new])
+
+
 def test_a_receipt_cut_in_half_does_not_count(tmp_path, caplog):
     drive(tmp_path, TASKS[:3])
     path = Ledger(tmp_path, "squares").path_of(TASKS[1].id)

@@ -1,7 +1,13 @@
 """Why a task failed, and what is to be done about it."""
 
 import errno
+import http.client
+import os
+import shutil
+import socket
 import traceback
+import urllib.error
+from collections.abc import Collection
 from pathlib import Path
 
 from chandelle.compute.receipt import Reason
@@ -27,29 +33,62 @@ _PLACE = {
 }
 """Errors of the operating system that tell of the place, not of the data; two drivers that replace
 one folder at once can find it there, or not empty."""
+_NETWORK = {"requests", "urllib3", "aiohttp", "httpx", "botocore"}
+"""Packages whose errors of the system's kind tell of the network."""
+_REFUSED = range(400, 500)
+_LATER = {408, 425, 429}
+"""Answers of an archive: it refuses, it asks to come again."""
+_ROOM = 2**30
+"""Free bytes of the run's disk above which a full disk without a name was another."""
 
 
 class MissingOutputError(ChandelleError):
     """A task ended well without an output it had promised."""
 
 
-def reason_of(error: BaseException) -> Reason:
+def reason_of(error: BaseException, inputs: Collection[str] = ()) -> Reason:
     """Classify what a task raised.
 
     ``data`` and ``program`` would come again: a dead letter at once. ``transient`` is the place
-    (disk, network): tried again. ``memory`` is tried again with more of it.
+    (disk, network, an input that was there when the task was planned): tried again. ``memory`` is
+    tried again with more of it.
+
+    Parameters
+    ----------
+    error : BaseException
+        What was raised.
+    inputs : collection of str
+        Absolute paths of what the task reads.
+
+    Returns
+    -------
+    str
+        The reason.
     """
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)[:200]:
         return "memory"
     if isinstance(error, MissingOutputError):
         return "program"
-    if isinstance(error, ConnectionError | TimeoutError):
+    if isinstance(error, ConnectionError | TimeoutError | http.client.HTTPException):
         return "transient"
     if isinstance(error, OSError):
-        return "transient" if error.errno in _PLACE else "data"
+        return _reason_of_system(error, inputs)
     if isinstance(error, ChandelleError | ValueError | LookupError | ArithmeticError):
         return "data"
     return "program"
+
+
+def _reason_of_system(error: OSError, inputs: Collection[str]) -> Reason:
+    """Tell an error of the place from one of the data."""
+    answer = getattr(error, "code", None)
+    if isinstance(error, urllib.error.HTTPError) and answer in _REFUSED and answer not in _LATER:
+        return "data"
+    packages = {kind.__module__.partition(".")[0] for kind in type(error).__mro__}
+    if isinstance(error, urllib.error.URLError | socket.gaierror) or packages & _NETWORK:
+        return "transient"
+    if error.errno == errno.ENOENT and str(error.filename) in inputs:
+        return "transient"
+    return "transient" if error.errno in _PLACE else "data"
 
 
 def told(error: BaseException) -> str:
@@ -59,6 +98,18 @@ def told(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}{where}"
 
 
-def stops_the_run(error: BaseException) -> bool:
-    """Whether every other task would meet the same: a full or read-only disk."""
-    return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+def stops_the_run(error: BaseException, folder: Path) -> bool:
+    """Whether every other task would meet the same: the run's disk is full, or not writable.
+
+    A disk of one node that is full says nothing of the others.
+    """
+    if not isinstance(error, OSError):
+        return False
+    home = folder.absolute()
+    path = Path(os.fsdecode(error.filename)).absolute() if error.filename is not None else None
+    is_ours = path is None or path.is_relative_to(home)
+    if error.errno in {errno.EACCES, errno.EPERM}:
+        return path is not None and is_ours and not os.access(path.parent, os.W_OK)
+    if error.errno == errno.ENOSPC and path is None:
+        return shutil.disk_usage(home).free < _ROOM
+    return is_ours and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EROFS}

@@ -7,7 +7,8 @@ is whole or absent, two of one task say the same, and a reader takes what it fin
 
 import logging
 import os
-from collections.abc import Collection, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,6 +38,30 @@ class Entry(NamedTuple):
 
     key: str
     outcome: str
+
+
+def certain(entries: Mapping[str, Entry]) -> dict[str, Entry]:
+    """Leave out successes that share their key with another.
+
+    Two drivers with other settings, at the same time in one folder, wrote the same outputs: nobody
+    knows whose stand there.
+
+    Parameters
+    ----------
+    entries : mapping of str to Entry
+        Of a stage.
+
+    Returns
+    -------
+    dict of str to Entry
+        Those that can be trusted.
+    """
+    done = Counter(entry.key for entry in entries.values() if entry.outcome == "done")
+    return {
+        task_id: entry
+        for task_id, entry in entries.items()
+        if entry.outcome != "done" or done[entry.key] == 1
+    }
 
 
 class Ledger:

@@ -64,13 +64,12 @@ def run_task(
     Outcome
         Done, or why not.
     """
-    ledger = Ledger(folder, task.stage)
-    former = ledger.read(task.id)
-    if former is not None and former.is_done:
-        return Outcome(id=task.id, wall_s=0.0)
-    keep_programs()
-    usage = Usage()
+    ledger, usage = Ledger(folder, task.stage), Usage()
     try:
+        former = ledger.read(task.id)
+        if former is not None and former.is_done:
+            return Outcome(id=task.id, wall_s=0.0)
+        keep_programs()
         for name in task.outputs:
             remove_leftovers(folder / name)
         with usage:
@@ -157,7 +156,7 @@ def _outputs_of(task: Task, folder: Path) -> dict[str, dict[str, Any]]:
 
 def _failed(task: Task, folder: Path, usage: Usage, error: Exception, *, attempt: int) -> Outcome:
     """Say why a task failed; where it would fail again, leave a receipt that says so."""
-    reason = reason_of(error)
+    reason = reason_of(error, {str(folder / name) for name in task.inputs})
     text = told(error)[:_ERROR_LENGTH]
     if reason in {"data", "program"}:
         receipt = receipt_of(task, usage, attempt=attempt, reason=reason, error=text)
@@ -169,6 +168,6 @@ def _failed(task: Task, folder: Path, usage: Usage, error: Exception, *, attempt
         id=task.id,
         reason=reason,
         error=text[:600],
-        is_place=stops_the_run(error),
+        is_place=stops_the_run(error, folder),
         wall_s=usage.wall_s,
     )

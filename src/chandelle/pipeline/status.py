@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from chandelle.compute.beacon import Sighting, sightings
-from chandelle.compute.ledger import Ledger, stages_in
+from chandelle.compute.ledger import Ledger, certain, stages_in
 from chandelle.compute.stage import NotReadyError
 from chandelle.compute.task import Task
 from chandelle.core.errors import BlindedError, InputError
@@ -110,6 +110,7 @@ def _planned(folder: Path, step: str, tasks: Sequence[Task]) -> StepStatus:
     """Compare a plan with the receipts."""
     entries = Ledger(folder, step).entries()
     former = {entry.key for entry in entries.values()}
+    entries = certain(entries)
     done, stale, failed = 0, 0, Counter[str]()
     for task in tasks:
         entry = entries.get(task.id)
