@@ -22,7 +22,6 @@ from chandelle.lightcurve.fitting.compiled.chi2 import empty_chi2, expand, set_w
 from chandelle.lightcurve.fitting.compiled.driver import (
     band_arrays,
     epoch_arrays,
-    model_arrays,
     target_arrays,
 )
 from chandelle.lightcurve.fitting.compiled.tables import (
@@ -34,6 +33,7 @@ from chandelle.lightcurve.fitting.compiled.tables import (
 )
 from chandelle.lightcurve.fitting.lanes import batch_epochs, batch_light
 from chandelle.lightcurve.fitting.problem import SERIES_TOLERANCE, FitProblem
+from chandelle.physics.compiled.arrays import model_arrays
 from chandelle.physics.compiled.errors import relative_variance
 from chandelle.physics.salt import SaltModel
 from chandelle.physics.salt_bands import BandTable, series_terms

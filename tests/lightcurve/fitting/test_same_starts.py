@@ -14,7 +14,6 @@ from chandelle.lightcurve.fitting.compiled.driver import (
     band_arrays,
     epoch_arrays,
     fit_choices,
-    model_arrays,
     target_arrays,
 )
 from chandelle.lightcurve.fitting.compiled.starts import find_starts, signal_center, start_cost
@@ -23,6 +22,7 @@ from chandelle.lightcurve.fitting.guess import signal_center as jax_center
 from chandelle.lightcurve.fitting.lanes import batch_epochs, batch_light
 from chandelle.lightcurve.ingest import read_lightcurves
 from chandelle.lightcurve.stage import fit_salt
+from chandelle.physics.compiled.arrays import model_arrays
 
 
 @compiled_entry

@@ -1,12 +1,11 @@
 """Hand a set of light curves to the compiled fit, over threads, and take its answers."""
 
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chandelle.core.threads import usable_threads
+from chandelle.core.threads import share_out, usable_threads
 from chandelle.lightcurve.fitting.bands import BandSet
 from chandelle.lightcurve.fitting.compiled.arrays import (
     BandArrays,
@@ -19,56 +18,23 @@ from chandelle.lightcurve.fitting.compiled.arrays import (
 from chandelle.lightcurve.fitting.compiled.fit import fit_targets, flux_targets
 from chandelle.lightcurve.fitting.problem import C_SERIES, SERIES_TOLERANCE, FitProblem
 from chandelle.lightcurve.fitting.results import FitArrays
+from chandelle.physics.compiled.arrays import model_arrays, numba_array
 from chandelle.physics.compiled.bands import ModelArrays
-from chandelle.physics.compiled.grid import SurfaceArrays
 from chandelle.physics.dust import DustLaw
-from chandelle.physics.salt import SaltModel
-from chandelle.physics.salt_grid import Surface
 
 CHUNK = 128
 """Targets between two reports of progress."""
 
 
-def model_arrays(model: SaltModel) -> ModelArrays:
-    """Give a SALT model as the arrays of the compiled kernels."""
-    surfaces, errors = model.surfaces, model.errors
-    law = surfaces.color_law
-    return ModelArrays(
-        phase=_array(surfaces.phase),
-        wave=_array(surfaces.wave),
-        templates=_array(surfaces.templates).reshape(len(surfaces.wave), -1),
-        color_law=_array(law.coefficients),
-        color_low=float(law.wave_min),
-        color_high=float(law.wave_max),
-        variance_0=_surface(errors.variance_0),
-        variance_1=_surface(errors.variance_1),
-        covariance_01=_surface(errors.covariance_01),
-        error_scale=_surface(errors.error_scale),
-        dispersion_wave=_array(errors.dispersion_wave),
-        dispersion=_array(errors.dispersion),
-    )
-
-
-def _array(values: object) -> NDArray[np.float64]:
-    """Copy to a writable array, since numba compiles anew for one that is not."""
-    return np.array(values, dtype=np.float64, order="C")
-
-
-def _surface(surface: Surface | None) -> SurfaceArrays:
-    if surface is None:
-        return SurfaceArrays(np.zeros(0), np.zeros(0), np.zeros((0, 0)))
-    return SurfaceArrays(_array(surface.phase), _array(surface.wave), _array(surface.values))
-
-
 def band_arrays(bands: BandSet, *, dust: DustLaw, r_v: float) -> BandArrays:
     """Give passbands as the arrays of the compiled kernels, with the dust law at their samples."""
     return BandArrays(
-        wave=_array(bands.wave),
-        weight=_array(bands.weight),
+        wave=numba_array(bands.wave),
+        weight=numba_array(bands.weight),
         dust=bands.dust_curve(dust, r_v=r_v),
         n_sample=bands.count,
-        curve_wave=_array(bands.curve.wave),
-        curve=_array(bands.curve.transmission),
+        curve_wave=numba_array(bands.curve.wave),
+        curve=numba_array(bands.curve.transmission),
         n_curve=bands.curve_count,
         filter=np.array(bands.curve.filter, dtype=np.int64),
     )
@@ -78,11 +44,11 @@ def epoch_arrays(problem: FitProblem) -> EpochArrays:
     """Give the epochs of a problem as the arrays of the compiled kernels."""
     epochs = problem.epochs
     return EpochArrays(
-        mjd=_array(epochs.mjd),
-        flux=_array(epochs.flux),
-        total=_array(epochs.flux_err**2),
-        variance=_array(epochs.variance),
-        factor=_array(epochs.factor),
+        mjd=numba_array(epochs.mjd),
+        flux=numba_array(epochs.flux),
+        total=numba_array(epochs.flux_err**2),
+        variance=numba_array(epochs.variance),
+        factor=numba_array(epochs.factor),
         band=np.array(epochs.band),
         first=np.array(problem.first),
     )
@@ -92,12 +58,12 @@ def target_arrays(problem: FitProblem) -> TargetArrays:
     """Give redshift, dust, bounds and priors as the arrays of the compiled kernels."""
     own = problem.constraints
     return TargetArrays(
-        z=_array(problem.z),
-        mwebv=_array(problem.mwebv),
-        low=_array(own.low),
-        high=_array(own.high),
-        prior_mean=_array(own.mean),
-        prior_ivar=_array(own.ivar),
+        z=numba_array(problem.z),
+        mwebv=numba_array(problem.mwebv),
+        low=numba_array(own.low),
+        high=numba_array(own.high),
+        prior_mean=numba_array(own.mean),
+        prior_ivar=numba_array(own.ivar),
         is_free=own.is_free,
     )
 
@@ -156,28 +122,9 @@ def fit_compiled(
         fit_targets(model, bands, epochs, targets, choices, chosen, out, space)
         return len(chosen)
 
-    def report(count: int) -> None:
+    for count in share_out(work, chunks, spaces):
         if progress is not None:
             progress(count)
-
-    if n_threads == 1:
-        for chosen in chunks:
-            report(work(chosen, spaces[0]))
-        return out
-    # The first chunk alone, so that the kernels are compiled once.
-    report(work(chunks[0], spaces[0]))
-    with ThreadPoolExecutor(n_threads) as pool:
-        running: dict[Future[int], Space] = {}
-        for chosen in chunks[1:]:
-            if not spaces:
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    spaces.append(running.pop(future))
-                    report(future.result())
-            space = spaces.pop()
-            running[pool.submit(work, chosen, space)] = space
-        for future in running:
-            report(future.result())
     return out
 
 
@@ -200,7 +147,7 @@ def compiled_fluxes(problem: FitProblem, params: NDArray[np.float64]) -> NDArray
     bands = band_arrays(problem.bands, dust=problem.settings.dust, r_v=problem.settings.r_v)
     epochs, targets = epoch_arrays(problem), target_arrays(problem)
     flux, space = np.zeros(len(epochs.mjd)), _space(model, bands, epochs)
-    args = (model, bands, epochs, targets, SERIES_TOLERANCE, _array(params), flux, space)
+    args = (model, bands, epochs, targets, SERIES_TOLERANCE, numba_array(params), flux, space)
     flux_targets(*args)
     return flux
 
