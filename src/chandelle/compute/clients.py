@@ -3,6 +3,7 @@
 import logging
 import math
 import platform
+import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any
@@ -15,7 +16,8 @@ from chandelle.compute.resources import ONE_THREAD
 from chandelle.core.errors import InputError
 from chandelle.core.threads import cores
 
-_log = logging.getLogger(__name__)
+_told = logging.getLogger("chandelle.dashboard")
+_told.setLevel(logging.INFO)
 DASHBOARD = "127.0.0.1:0"
 PRELOAD = "chandelle.compute.preload"
 _SETTINGS: Mapping[str, Any] = {
@@ -50,8 +52,8 @@ def new_client(ncpu: int | None = None, profile: str | Profile | None = None) ->
     Returns
     -------
     dask.distributed.Client
-        Its connections are encrypted, its dashboard listens on this machine alone (`tunnel` says
-        how to see it from another). ``client.shutdown()`` ends the workers too.
+        Its connections are encrypted, its dashboard listens on this machine alone; how to see it
+        from another is said on stderr, and by `tunnel`. ``client.shutdown()`` ends the workers too.
 
     Raises
     ------
@@ -62,9 +64,7 @@ def new_client(ncpu: int | None = None, profile: str | Profile | None = None) ->
         raise InputError(f"ncpu must be at least 1, got {ncpu}")
     chosen = profile if isinstance(profile, Profile) else load_profile(profile or "laptop")
     cluster = _slurm(chosen, ncpu) if chosen.kind == "slurm" else _local(ncpu)
-    client = Client(cluster)
-    _log.info("dashboard: %s", tunnel(client))
-    return client
+    return Client(cluster)
 
 
 def _local(ncpu: int | None) -> LocalCluster:
@@ -79,7 +79,7 @@ def _local(ncpu: int | None) -> LocalCluster:
 def local_cluster(n_worker: int, *, threads: int = 1) -> LocalCluster:
     """Workers in processes of their own on this machine; one thread a worker is held to a core."""
     with settings():
-        return LocalCluster(
+        cluster = LocalCluster(
             n_workers=n_worker,
             threads_per_worker=threads,
             processes=True,
@@ -89,6 +89,8 @@ def local_cluster(n_worker: int, *, threads: int = 1) -> LocalCluster:
             silence_logs=logging.ERROR,
             preload=[PRELOAD],
         )
+    _tell_dashboard(cluster)
+    return cluster
 
 
 def _slurm(profile: Profile, ncpu: int | None) -> Any:
@@ -116,7 +118,27 @@ def slurm_cluster(profile: Profile, memory_gb: float | None = None) -> Any:
     """
     from chandelle.compute.job_cluster import JobCluster
 
-    return JobCluster(profile, memory_gb)
+    cluster = JobCluster(profile, memory_gb)
+    _tell_dashboard(cluster)
+    return cluster
+
+
+def _tell_dashboard(cluster: Any) -> None:
+    """Say where the dashboard of new workers is, as a record of ``chandelle.dashboard``.
+
+    Whoever waits for workers wants to see them, so it is shown where else only warnings are. Where
+    no log was set up, as in a notebook, it goes to stderr. What silences warnings silences it.
+    """
+    link = cluster.dashboard_link
+    if not link or not logging.getLogger("chandelle").isEnabledFor(logging.WARNING):
+        return
+    is_heard = _told.hasHandlers()
+    handler = logging.NullHandler() if is_heard else logging.StreamHandler(sys.stderr)
+    _told.addHandler(handler)
+    try:
+        _told.info("dashboard: %s", _way_to(link))
+    finally:
+        _told.removeHandler(handler)
 
 
 def tunnel(client: Client) -> str:
@@ -132,10 +154,13 @@ def tunnel(client: Client) -> str:
     str
         The address, and the command that leads there.
     """
-    link = client.dashboard_link or ""
+    return _way_to(client.dashboard_link or "")
+
+
+def _way_to(link: str) -> str:
+    """Address of a dashboard of this machine, and the command that leads there from another."""
     port = link.rsplit(":", 1)[-1].split("/")[0]
-    host = platform.node()
-    return f"{link}  (from elsewhere: ssh -N -L {port}:127.0.0.1:{port} {host})"
+    return f"{link}  (from elsewhere: ssh -N -L {port}:127.0.0.1:{port} {platform.node()})"
 
 
 def _refuse_unguarded() -> None:

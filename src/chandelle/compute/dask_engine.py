@@ -126,8 +126,8 @@ class DaskEngine:
             time.sleep(_PAUSE_S)
         if self._client.status in {"closing", "closed"}:
             raise SchedulerGoneError(
-                f"the scheduler {self._address} is gone, {len(self._futures)} tasks were out: start one "
-                "and give the same command again"
+                f"the scheduler {self._address} is gone, {len(self._futures)} tasks were out: "
+                "start one and give the same command again"
             )
 
     def _collect(self, task_id: str) -> Outcome:

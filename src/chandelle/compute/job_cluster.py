@@ -15,6 +15,7 @@ from chandelle.compute.clients import DASHBOARD, PRELOAD, settings
 from chandelle.compute.preload import DRAIN_AT
 from chandelle.compute.profile import Profile
 from chandelle.compute.resources import exports
+from chandelle.compute.slurm import literal
 from chandelle.core.cache import writable_folder
 from chandelle.core.errors import InputError
 
@@ -82,8 +83,8 @@ class JobCluster(SLURMCluster):
 
 
 def _directives(profile: Profile, folder: Path) -> list[str]:
-    """Further options of sbatch; in the name of a log ``%`` begins a number."""
-    options = [f'--output="{str(folder).replace("%", "%%")}/%J.log"']
+    """Further options of sbatch."""
+    options = [f'--output="{literal(folder)}/%J.log"']
     options += [f"--licenses={','.join(profile.licenses)}"] if profile.licenses else []
     options += [f"--qos={profile.qos}"] if profile.qos else []
     return [*options, *profile.directives]
