@@ -1,6 +1,9 @@
 """Tasks on the workers of dask: the same answers, workers that die, clients of one's own."""
 
 import os
+import re
+import subprocess
+import sys
 import time
 
 import pytest
@@ -8,6 +11,7 @@ from distributed import Client
 from small_tasks import begun, drive, task
 
 import chandelle as ch
+from chandelle.cli import console
 from chandelle.compute.clients import new_client, tunnel
 from chandelle.compute.places import open_engine
 from chandelle.core.errors import InputError
@@ -104,6 +108,32 @@ def test_connections_are_encrypted_and_the_dashboard_is_for_this_machine(client)
     assert client.security.require_encryption
     assert client.dashboard_link.startswith("http://127.0.0.1:")
     assert "ssh -N -L" in tunnel(client)
+
+
+@pytest.mark.parametrize("level", ["WARNING", "ERROR"])
+def test_the_way_to_the_dashboard_is_said_where_no_log_is_set_up(level):
+    script = (
+        "import logging, chandelle as ch\n"
+        f"logging.getLogger('chandelle').setLevel('{level}')\n"
+        "if __name__ == '__main__':\n"
+        "    ch.new_client(1).shutdown()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == ""
+    said = re.findall(
+        r"^dashboard: http://127\.0\.0\.1:(\d+)/status .*ssh -N -L (\d+):", done.stderr, re.M
+    )
+    assert len(said) == (level == "WARNING")
+    assert all(ours == theirs != "0" for ours, theirs in said)
+
+
+def test_commands_show_the_way_to_the_dashboard_unless_quiet(tmp_path, capfd):
+    for quiet in (False, True):
+        with console.session(quiet=quiet, verbose=False):
+            open_engine("local:1", tmp_path).close()
+        assert ("ssh -N -L" in capfd.readouterr().err) is not quiet
 
 
 def test_a_worker_has_one_thread_and_one_core(client):

@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from local_slurm import slurm_site
+from local_slurm import slurm_site, write_profile
 from slurm_marks import ON_SLURM
-from small_tasks import begun, drive, task
+from small_tasks import assert_stands_once, begun, drive, task
 
 from chandelle.compute import slurm_engine
 from chandelle.compute.drive import Policy
 from chandelle.compute.ledger import Ledger
 from chandelle.compute.places import open_engine
+from chandelle.core.errors import InputError
 
 pytestmark = ON_SLURM
 SITE = {"memory_gb": [0.7, 1.5], "walltime_min": 5, "task_min": 1, "jobs": 4, "idle_s": 3}
@@ -25,6 +26,12 @@ PLAIN = Policy(backoff_s=0.01, give_up_s=120.0)
 def profile(tmp_path_factory) -> Iterator[Path]:
     with slurm_site(tmp_path_factory.mktemp("slurm"), **SITE) as (path, _):
         yield path
+
+
+@pytest.fixture
+def slow_profile(profile, tmp_path) -> Path:
+    """The nodes of this one take a while before a worker is there."""
+    return write_profile(tmp_path / "slow.toml", **SITE, prologue=["sleep 15"])
 
 
 @pytest.fixture
@@ -103,7 +110,40 @@ def test_a_task_that_always_kills_its_worker_is_given_up_and_the_rest_done(engin
     receipt = Ledger(tmp_path, "squares").read(poison.id)
     assert (receipt.reason, receipt.attempt) == ("lost", 3)
     assert "its worker died" in receipt.error
-    assert outputs(tmp_path) == {f"{k}.txt": b"%d" % k**2 for k in range(6)}
+    assert_stands_once(tmp_path, rest, given_up=(poison,))
+
+
+def test_a_job_whose_worker_is_not_there_yet_is_waited_for(slow_profile, tmp_path, monkeypatch):
+    monkeypatch.setattr(slurm_engine, "_LOOK_S", 1.0)
+    engine = open_engine(f"slurm:{slow_profile}", tmp_path)
+    policy = Policy(backoff_s=0.01, report_s=1.0, give_up_s=6.0)
+    try:
+        tally = drive(tmp_path, [task(1, memory_gb=0.2)], policy, engine=engine)
+    finally:
+        engine.close()
+    assert (tally.done, tally.lost) == (1, 0)
+
+
+def test_keys_go_with_the_run_and_logs_stay_after_losses(profile, tmp_path, monkeypatch, caplog):
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("CHANDELLE_CACHE", str(cache))
+    for name, one in (("well", task(1, memory_gb=0.2)), ("ill", task(2, "dies_once"))):
+        engine = open_engine(f"slurm:{profile}", tmp_path / name)
+        try:
+            assert drive(tmp_path / name, [one], PLAIN, engine=engine).done == 1
+            assert list(cache.rglob("key.pem"))
+        finally:
+            engine.close()
+        assert not list(cache.rglob("*.pem"))
+        assert bool(list(cache.rglob("*.log"))) == (name == "ill")
+    assert "workers were lost; what their jobs said" in caplog.text
+
+
+def test_without_a_folder_that_nodes_see_no_job_is_asked_for(profile, tmp_path, monkeypatch):
+    monkeypatch.setenv("CHANDELLE_CACHE", "off")
+    engine = open_engine(f"slurm:{profile}", tmp_path)
+    with pytest.raises(InputError, match="set CHANDELLE_CACHE to a folder that the nodes see"):
+        engine.submit(task(1), attempt=1)
 
 
 def test_idle_jobs_are_given_back_busy_ones_never_and_more_are_asked_for_again(engine, tmp_path):
@@ -135,7 +175,7 @@ def test_jobs_that_are_cancelled_in_the_queue_are_asked_for_again(
 
     def cancel_those_that_wait() -> None:
         until = time.monotonic() + 90.0
-        while engine.queued() < 4 and time.monotonic() < until:
+        while len(queue("%i", "--states=PD")) < 4 and time.monotonic() < until:
             time.sleep(0.2)
         cancelled[:] = queue("%i", "--states=PD")
         subprocess.run(["scancel", *cancelled], check=True)

@@ -1,12 +1,13 @@
 """Jobs of a real Slurm that are too short for the work, or too small for a task."""
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from local_slurm import slurm_site, write_profile
 from slurm_marks import ON_SLURM
-from small_tasks import assert_stands_once, drive, notes_of, task
+from small_tasks import assert_stands_once, begun, drive, notes_of, task
 
 from chandelle.compute.drive import Policy
 from chandelle.compute.ledger import ARRAYS, Ledger
@@ -38,19 +39,29 @@ def said_by_jobs(folder: Path) -> str:
     return "\n".join(path.read_text() for path in logs)
 
 
-def test_work_longer_than_the_life_of_a_job_is_done_by_several(slurm, tmp_path):
-    path = write_profile(tmp_path / "one.toml", **SITE, walltime_min=2, jobs=1)
-    tasks = [task(k, "slow_square", memory_gb=0.5) for k in range(14)]
-    engine = open_engine(f"slurm:{path}", tmp_path)
+def test_work_longer_than_the_life_of_a_job_is_done_by_several(slurm, tmp_path, monkeypatch):
+    monkeypatch.setenv("CHANDELLE_CACHE", str(tmp_path / "cache"))
+    site = {**SITE, "walltime_min": 3, "task_min": 1.25, "jobs": 1}
+    path = write_profile(tmp_path / "one.toml", **site)
+    # Begins before the job is old, after 30 s, and ends later than dask would wait for it.
+    long = task(9, "lasting", memory_gb=0.5, settings={"last_s": 80.0})
+    folder = tmp_path / "run"
+    engine = open_engine(f"slurm:{path}", folder)
     try:
-        tally = drive(tmp_path, tasks, POLICY, engine=engine)
+        tally = drive(folder, [long, *SMALL], POLICY, engine=engine)
+        said = "\n".join(log.read_text() for log in (tmp_path / "cache").rglob("*.log"))
     finally:
         engine.close()
-    assert (tally.done, tally.failed) == (14, {})
-    receipts = list(Ledger(tmp_path, "squares").receipts())
-    assert len({receipt.job for receipt in receipts}) >= 2
-    assert sum(receipt.wall_s for receipt in receipts) > 30.0
-    assert_stands_once(tmp_path, tasks)
+    assert (tally.done, tally.failed, tally.lost, tally.retried) == (5, {}, 0, 0)
+    assert begun(folder) == 2 + len(SMALL), "none was begun twice; the long one notes it twice"
+    assert said.count("no more tasks are taken, what runs is ended") == 1
+    assert said.count("the job is old and nothing runs: it ends") == 1
+    receipts = list(Ledger(folder, "squares").receipts())
+    first = Ledger(folder, "squares").read(long.id).job
+    assert {r.job for r in receipts if r.key != long.key}.isdisjoint({first})
+    states = ["squeue", "--noheader", "--states=all", f"--jobs={first}", "--format=%T"]
+    assert subprocess.check_output(states, text=True).strip() == "COMPLETED"
+    assert_stands_once(folder, [long, *SMALL])
 
 
 def test_a_task_that_hangs_beyond_the_walltime_is_done_by_the_next_job(on_array, tmp_path):

@@ -1,18 +1,28 @@
 """Workers of dask that are killed, by the system, by their task or for its memory."""
 
+import contextlib
+import json
 import os
 import signal
+import subprocess
+import sys
 import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import dask
 import psutil
 import pytest
 from distributed import Client, LocalCluster
-from small_tasks import FAST, assert_stands_once, drive, notes_of, task, wait_until
+from small_tasks import FAST, assert_stands_once, begun, drive, notes_of, task, wait_until
 
 from chandelle.compute.clients import settings
+from chandelle.compute.dask_engine import SchedulerGoneError
+from chandelle.compute.drive import NoWorkersError, Policy
 from chandelle.compute.ledger import Ledger
 from chandelle.compute.places import open_engine
+from chandelle.compute.preload import DRAIN_AT
 
 SMALL = [task(k) for k in range(6)]
 
@@ -98,3 +108,123 @@ def test_a_task_over_its_memory_in_its_own_process_costs_no_worker(client, tmp_p
     assert "GB, may take 1 GB" in ledger.read(never.id).error
     assert set(client.run(os.getpid).values()) == before
     assert_stands_once(tmp_path, [fits, *rest], given_up=(never,))
+
+
+def test_a_worker_whose_memory_stays_full_begins_anew(tmp_path):
+    keeps = task(7, "keeps", settings={"take_gb": 0.92 * 0.6})
+    with (
+        settings(),
+        LocalCluster(
+            n_workers=1,
+            threads_per_worker=1,
+            memory_limit="600MB",
+            dashboard_address="127.0.0.1:0",
+            silence_logs=50,
+            preload=["chandelle.compute.preload"],
+        ) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        before = client.run(os.getpid)
+        tally = drive(tmp_path, [keeps, *SMALL], engine=open_engine(client, tmp_path))
+        assert (tally.done, tally.lost, tally.failed) == (7, 0, {})
+        after = client.run(os.getpid)
+    assert len(after) == 1
+    assert set(before.values()).isdisjoint(after.values())
+    pids = {pid for one in SMALL for pid, _ in notes_of(tmp_path, one)}
+    assert set(after.values()) <= pids
+    assert_stands_once(tmp_path, [keeps, *SMALL])
+
+
+def test_workers_that_take_no_task_do_not_count(tmp_path, caplog):
+    # A client of one's own: its workers do not begin anew by themselves.
+    keeps = task(7, "keeps", settings={"take_gb": 0.92 * 0.6})
+    policy = Policy(backoff_s=0.01, report_s=2.0, give_up_s=4.0)
+    with (
+        settings(),
+        LocalCluster(
+            n_workers=1,
+            threads_per_worker=1,
+            memory_limit="600MB",
+            dashboard_address="127.0.0.1:0",
+            silence_logs=50,
+        ) as cluster,
+        Client(cluster, set_as_default=False) as client,
+        pytest.raises(NoWorkersError, match="no worker for"),
+    ):
+        drive(tmp_path, [keeps, *SMALL], policy, engine=open_engine(client, tmp_path))
+    assert "the memory of 1 is full, they take no task" in caplog.text
+
+
+def test_a_scheduler_that_dies_ends_the_run_and_the_same_call_goes_on(tmp_path):
+    folder = tmp_path / "run"
+    tasks = [task(k, "slow_square") for k in range(4)]
+    words = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1"]
+    words += ["--port", "0", "--no-dashboard", "--scheduler-file", str(tmp_path / "scheduler")]
+    with (
+        subprocess.Popen(words, stderr=subprocess.DEVNULL) as scheduler,
+        contextlib.ExitStack() as stack,
+    ):
+        wait_until((tmp_path / "scheduler").exists)
+        address = json.loads((tmp_path / "scheduler").read_text())["address"]
+        stack.enter_context(job(address, tmp_path / "worker.log", 600.0))
+        with dask.config.set({"distributed.comm.timeouts.connect": "4s"}):
+            engine = open_engine(address, folder)
+
+        def kill(tally) -> None:
+            if tally.done == 1:
+                scheduler.kill()
+
+        with pytest.raises(SchedulerGoneError, match=rf"{address} is gone.*the same command"):
+            drive(folder, tasks, report=kill, engine=engine)
+        engine.close()
+    assert not any(receipt.reason for receipt in Ledger(folder, "squares").receipts())
+    tally = drive(folder, tasks)
+    assert tally.skipped >= 1
+    assert tally.done + tally.skipped == 4
+    assert_stands_once(folder, tasks)
+
+
+@contextlib.contextmanager
+def job(address: str, log: Path, life_s: float) -> Iterator[subprocess.Popen]:
+    """Run a worker as a job of Slurm does, of that life."""
+    words = ["-m", "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-dashboard"]
+    words += ["--preload", "chandelle.compute.preload"]
+    paths = os.pathsep.join(filter(None, sys.path))
+    environment = os.environ | {DRAIN_AT: str(time.time() + life_s), "PYTHONPATH": paths}
+    with (
+        log.open("w") as file,
+        subprocess.Popen([sys.executable, *words], env=environment, stderr=file) as process,
+    ):
+        yield process
+        if process.poll() is None:
+            process.terminate()
+
+
+def test_a_worker_whose_job_is_old_ends_its_task_and_takes_no_other(tmp_path):
+    # More than the 30 s that dask gives a thread when it closes a worker.
+    tasks = [task(0, "lasting", settings={"last_s": 45.0}), *SMALL[1:]]
+    folder, log = tmp_path / "run", tmp_path / "first.log"
+    with (
+        settings(),
+        LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0", silence_logs=50) as cluster,
+        Client(cluster, set_as_default=False) as client,
+        job(cluster.scheduler_address, log, 15.0) as first,
+        contextlib.ExitStack() as stack,
+    ):
+
+        def follow() -> None:
+            wait_until(lambda: "no more tasks are taken" in log.read_text())
+            stack.enter_context(job(cluster.scheduler_address, tmp_path / "second.log", 600.0))
+
+        client.wait_for_workers(1)
+        thread = threading.Thread(target=follow)
+        thread.start()
+        tally = drive(folder, tasks, engine=open_engine(client, folder))
+        thread.join()
+        assert first.wait(timeout=30.0) == 0
+    assert (tally.done, tally.lost, tally.retried, begun(folder)) == (6, 0, 0, 7)
+    assert "nothing runs: it ends" in log.read_text()
+    old = notes_of(folder, tasks[0])[0][0]
+    assert old not in {pid for one in tasks[1:] for pid, _ in notes_of(folder, one)}
+    assert Ledger(folder, "squares").read(tasks[0].id).wall_s > 40.0
+    assert_stands_once(folder, tasks)

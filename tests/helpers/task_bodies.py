@@ -5,6 +5,8 @@ import signal
 import time
 from pathlib import Path
 
+import psutil
+
 from chandelle.compute.task import Task
 from chandelle.core.atomic import atomic_file
 
@@ -61,6 +63,19 @@ def greedy(task: Task, folder: Path) -> dict:
     with atomic_file(folder / task.outputs[0]) as temporary:
         temporary.write_text(str(task.settings["number"] ** 2))
     return {}
+
+
+_kept: list[bytearray] = []
+
+
+def keeps(task: Task, folder: Path) -> dict:
+    """Fill the memory of its process up to what it is told, and never give it back."""
+    room = int(task.settings["take_gb"] * 1e9) - psutil.Process().memory_info().rss
+    held = bytearray(max(room, 0))
+    held[::4096] = b"1" * len(held[::4096])
+    _kept.append(held)
+    time.sleep(1.0)
+    return square(task, folder)
 
 
 def forgets(task: Task, folder: Path) -> None:

@@ -4,24 +4,22 @@ import logging
 import math
 import platform
 import sys
-import tempfile
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Any
 
 import dask.config
 from distributed import Client, LocalCluster, Security
 
 from chandelle.compute.profile import Profile, load_profile
-from chandelle.compute.resources import ONE_THREAD, exports
-from chandelle.core.cache import writable_folder
+from chandelle.compute.resources import ONE_THREAD
 from chandelle.core.errors import InputError
 from chandelle.core.threads import cores
 
-_log = logging.getLogger(__name__)
-_DASHBOARD = "127.0.0.1:0"
-_PRELOAD = "chandelle.compute.preload"
+_told = logging.getLogger("chandelle.dashboard")
+_told.setLevel(logging.INFO)
+DASHBOARD = "127.0.0.1:0"
+PRELOAD = "chandelle.compute.preload"
 _SETTINGS: Mapping[str, Any] = {
     "distributed.scheduler.allowed-failures": 0,
     "distributed.scheduler.worker-saturation": 1.0,
@@ -54,8 +52,8 @@ def new_client(ncpu: int | None = None, profile: str | Profile | None = None) ->
     Returns
     -------
     dask.distributed.Client
-        Its connections are encrypted, its dashboard listens on this machine alone (`tunnel` says
-        how to see it from another). ``client.shutdown()`` ends the workers too.
+        Its connections are encrypted, its dashboard listens on this machine alone; how to see it
+        from another is said on stderr, and by `tunnel`. ``client.shutdown()`` ends the workers too.
 
     Raises
     ------
@@ -66,9 +64,7 @@ def new_client(ncpu: int | None = None, profile: str | Profile | None = None) ->
         raise InputError(f"ncpu must be at least 1, got {ncpu}")
     chosen = profile if isinstance(profile, Profile) else load_profile(profile or "laptop")
     cluster = _slurm(chosen, ncpu) if chosen.kind == "slurm" else _local(ncpu)
-    client = Client(cluster)
-    _log.info("dashboard: %s", tunnel(client))
-    return client
+    return Client(cluster)
 
 
 def _local(ncpu: int | None) -> LocalCluster:
@@ -83,16 +79,18 @@ def _local(ncpu: int | None) -> LocalCluster:
 def local_cluster(n_worker: int, *, threads: int = 1) -> LocalCluster:
     """Workers in processes of their own on this machine; one thread a worker is held to a core."""
     with settings():
-        return LocalCluster(
+        cluster = LocalCluster(
             n_workers=n_worker,
             threads_per_worker=threads,
             processes=True,
             protocol="tls://",
             security=Security.temporary(),
-            dashboard_address=_DASHBOARD,
+            dashboard_address=DASHBOARD,
             silence_logs=logging.ERROR,
-            preload=[_PRELOAD],
+            preload=[PRELOAD],
         )
+    _tell_dashboard(cluster)
+    return cluster
 
 
 def _slurm(profile: Profile, ncpu: int | None) -> Any:
@@ -115,72 +113,32 @@ def slurm_cluster(profile: Profile, memory_gb: float | None = None) -> Any:
 
     Returns
     -------
-    dask_jobqueue.SLURMCluster
+    JobCluster
         Without jobs; `adapt` or `scale` ask for them.
     """
-    from dask_jobqueue.slurm import SLURMCluster
+    from chandelle.compute.job_cluster import JobCluster
 
-    job_gb = memory_gb or profile.memory_gb[0]
-    lifetime_s = 60.0 * (profile.walltime_min - profile.task_min) - 60.0
-    scratch: dict[str, Any] = {"local_directory": profile.scratch} if profile.scratch else {}
-    directives = [f"--licenses={','.join(profile.licenses)}"] if profile.licenses else []
-    directives += [f"--qos={profile.qos}"] if profile.qos else []
-    private = _private_folder()
-    with settings():
-        return SLURMCluster(
-            queue=profile.partition or None,
-            account=profile.account or None,
-            cores=1,
-            processes=1,
-            memory=f"{profile.worker_gb(job_gb):.3f}GB",
-            job_mem=f"{round(job_gb * 1000)}M",
-            walltime=_clock(profile.walltime_min),
-            interface=profile.interface or None,
-            python=sys.executable,
-            death_timeout=profile.death_timeout_s,
-            worker_extra_args=[
-                "--preload",
-                _PRELOAD,
-                "--lifetime",
-                f"{max(lifetime_s, 30.0):.0f}s",
-                "--lifetime-stagger",
-                f"{max(0.05 * lifetime_s, 1.0):.0f}s",
-            ],
-            job_extra_directives=[*directives, *profile.directives],
-            job_script_prologue=[*exports(), *profile.prologue],
-            scheduler_options={"dashboard_address": _DASHBOARD},
-            security=_certificates(private),
-            protocol="tls://",
-            log_directory=str(private),
-            silence_logs="error",
-            **scratch,
-        )
+    cluster = JobCluster(profile, memory_gb)
+    _tell_dashboard(cluster)
+    return cluster
 
 
-def _private_folder() -> Path:
-    """A folder for certificates and logs that only its owner can read, in the user's cache."""
-    return Path(tempfile.mkdtemp(prefix="run-", dir=writable_folder("dask")))
+def _tell_dashboard(cluster: Any) -> None:
+    """Say where the dashboard of new workers is, as a record of ``chandelle.dashboard``.
 
-
-def _certificates(folder: Path) -> Security:
-    """Certificates of one run, in files that the jobs read."""
-    made = Security.temporary()
-    files = {}
-    for name, text in (("ca.pem", made.tls_ca_file), ("key.pem", made.tls_client_key)):
-        files[name] = folder / name
-        files[name].touch(mode=0o600)
-        files[name].write_text(str(text), encoding="ascii")
-    cert, key = str(files["ca.pem"]), str(files["key.pem"])
-    whose = ("client", "scheduler", "worker")
-    roles = {f"tls_{role}_{kind}" for role in whose for kind in ("cert", "key")}
-    own = {name: cert if name.endswith("cert") else key for name in roles}
-    return Security(require_encryption=True, tls_ca_file=cert, **own)
-
-
-def _clock(minutes: float) -> str:
-    """Minutes as Slurm writes them."""
-    hours, rest = divmod(math.ceil(minutes), 60)
-    return f"{hours:02d}:{rest:02d}:00"
+    Whoever waits for workers wants to see them, so it is shown where else only warnings are. Where
+    no log was set up, as in a notebook, it goes to stderr. What silences warnings silences it.
+    """
+    link = cluster.dashboard_link
+    if not link or not logging.getLogger("chandelle").isEnabledFor(logging.WARNING):
+        return
+    is_heard = _told.hasHandlers()
+    handler = logging.NullHandler() if is_heard else logging.StreamHandler(sys.stderr)
+    _told.addHandler(handler)
+    try:
+        _told.info("dashboard: %s", _way_to(link))
+    finally:
+        _told.removeHandler(handler)
 
 
 def tunnel(client: Client) -> str:
@@ -196,10 +154,13 @@ def tunnel(client: Client) -> str:
     str
         The address, and the command that leads there.
     """
-    link = client.dashboard_link or ""
+    return _way_to(client.dashboard_link or "")
+
+
+def _way_to(link: str) -> str:
+    """Address of a dashboard of this machine, and the command that leads there from another."""
     port = link.rsplit(":", 1)[-1].split("/")[0]
-    host = platform.node()
-    return f"{link}  (from elsewhere: ssh -N -L {port}:127.0.0.1:{port} {host})"
+    return f"{link}  (from elsewhere: ssh -N -L {port}:127.0.0.1:{port} {platform.node()})"
 
 
 def _refuse_unguarded() -> None:

@@ -18,14 +18,19 @@ from chandelle.compute.engine import Functions, perform
 from chandelle.compute.resources import MEMORY_GB, next_gb
 from chandelle.compute.task import Task
 from chandelle.compute.work import Outcome
+from chandelle.core.errors import ChandelleError
 
 WINDOW = 3
 """Tasks out for each worker: one runs, the next are near."""
-_COUNT_S = 1.0
+_COUNT_S, _PAUSE_S = 1.0, 0.1
 _ONE_EACH: Mapping[str, Any] = {"_data_producer": True}
 """Keeps a task at the scheduler until a worker is free, however few there are: else the first of a
 run are handed out at once, and those that wait behind one that kills its worker are lost with it.
 `Client.submit` hands it to dask's `Task`."""
+
+
+class SchedulerGoneError(ChandelleError):
+    """The scheduler of dask has ended, or cannot be reached any more."""
 
 
 def run_text(
@@ -68,12 +73,13 @@ class DaskEngine:
     ) -> None:
         self._client, self._folder = client, str(folder.absolute())
         self._functions = functions or {}
+        self._address = client.scheduler.address if client.scheduler else "of the client"
         self._memory_gb, self._revive, self._close = memory_gb, revive, close
         # A scheduler that serves several folders must not take one's task for another's.
         self._run = uuid.uuid4().hex
         self._futures: dict[str, Future] = {}
         self._finished: SimpleQueue[str] = SimpleQueue()
-        self._counted, self._count = -_COUNT_S, 0
+        self._counted, self._count, self._paused = -_COUNT_S, 0, 0
 
     def window(self) -> int:
         """Three times the workers."""
@@ -81,6 +87,7 @@ class DaskEngine:
 
     def submit(self, task: Task, *, attempt: int, memory_gb: float | None = None) -> None:
         """Send a task to the scheduler."""
+        self._await_scheduler()
         future = self._client.submit(
             run_text,
             task.to_json(),
@@ -102,11 +109,26 @@ class DaskEngine:
             return []
         found = []
         try:
-            found.append(self._collect(self._finished.get(timeout=timeout)))
+            task_id = self._finished.get(timeout=timeout)
             while True:
-                found.append(self._collect(self._finished.get_nowait()))
+                self._await_scheduler()
+                found.append(self._collect(task_id))
+                task_id = self._finished.get_nowait()
         except Empty:
             return found
+
+    def _await_scheduler(self) -> None:
+        """Wait while dask looks for a scheduler that does not answer; raise once it has given up.
+
+        Where it is found again, what was out comes back as cancelled, and is tried again.
+        """
+        while self._client.status == "connecting":
+            time.sleep(_PAUSE_S)
+        if self._client.status in {"closing", "closed"}:
+            raise SchedulerGoneError(
+                f"the scheduler {self._address} is gone, {len(self._futures)} tasks were out: "
+                "start one and give the same command again"
+            )
 
     def _collect(self, task_id: str) -> Outcome:
         """Take an outcome and let the future go."""
@@ -122,10 +144,17 @@ class DaskEngine:
             future.release()
 
     def workers(self) -> int:
-        """Workers that the scheduler knows; asked once a second."""
+        """Workers that take tasks or are at one; asked once a second.
+
+        One whose memory stays full takes none, and one whose job is old: they count while they
+        work.
+        """
         now = time.monotonic()
         if now - self._counted > _COUNT_S:
-            self._count = self._client.scheduler_info(n_workers=0)["n_workers"]
+            self._await_scheduler()
+            known = self._client.scheduler_info().get("workers", {})
+            self._count = sum(map(_is_at_work, known.values()))
+            self._paused = sum(facts["status"] == "paused" for facts in known.values())
             self._counted = now
         return self._count
 
@@ -147,10 +176,19 @@ class DaskEngine:
 
     def revive(self) -> str:
         """Ask for workers anew."""
-        return self._revive() if self._revive else "the client has no cluster that could be asked"
+        said = self._revive() if self._revive else "the client has no cluster that could be asked"
+        full = f"; the memory of {self._paused} is full, they take no task" if self._paused else ""
+        return said + full
 
     def close(self) -> None:
         """Cancel what is out, end what was started for this engine."""
-        self._client.cancel(list(self._futures.values()))
+        if self._client.status == "running":
+            self._client.cancel(list(self._futures.values()))
         if self._close is not None:
             self._close()
+
+
+def _is_at_work(facts: Mapping[str, Any]) -> bool:
+    """Whether a worker takes tasks, or is at one."""
+    counts = facts["metrics"].get("task_counts", {})
+    return facts["status"] == "running" or counts.get("executing", 0) > 0

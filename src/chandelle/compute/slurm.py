@@ -1,8 +1,10 @@
 """The commands of Slurm that tasks need: submit an array, see what is left of it, take it back."""
 
+import math
 import shutil
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 
 from chandelle.compute.profile import Profile
 from chandelle.compute.resources import exports
@@ -16,14 +18,14 @@ class SlurmError(ChandelleError):
 
 
 def sbatch_options(profile: Profile, *, name: str, memory_gb: float, log: str) -> list[str]:
-    """Options of sbatch for jobs of one core."""
+    """Options of sbatch for jobs of one core; the name of the log, not its folder, has patterns."""
     options = [
         f"--job-name={name}",
         "--ntasks=1",
         "--cpus-per-task=1",
         f"--mem={round(1000 * (memory_gb + profile.overhead_gb))}M",
-        f"--time={round(profile.walltime_min)}",
-        f"--output={log}",
+        f"--time={math.ceil(profile.walltime_min)}",
+        f"--output={literal(Path(log).parent)}/{Path(log).name}",
         "--no-requeue",
     ]
     for option, value in (
@@ -34,6 +36,11 @@ def sbatch_options(profile: Profile, *, name: str, memory_gb: float, log: str) -
     ):
         options += [f"--{option}={value}"] if value else []
     return [*options, *profile.directives]
+
+
+def literal(path: Path) -> str:
+    """Path as part of the name of a log, where ``%`` begins a number."""
+    return str(path).replace("%", "%%")
 
 
 def job_script(profile: Profile, command: str) -> str:
@@ -76,14 +83,17 @@ def _run(command: list[str], *, text: str | None = None) -> str:
     found = shutil.which(command[0])
     if found is None:
         raise InputError(f"{command[0]}: not found; is this a machine of a Slurm cluster?")
-    done = subprocess.run(  # noqa: S603 - a command of Slurm with our options
-        [found, *command[1:]],
-        input=text,
-        capture_output=True,
-        text=True,
-        timeout=_TIMEOUT_S,
-        check=False,
-    )
+    try:
+        done = subprocess.run(  # noqa: S603 - a command of Slurm with our options
+            [found, *command[1:]],
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise SlurmError(f"{command[0]}: no answer in {_TIMEOUT_S:g} s") from error
     if done.returncode:
         raise SlurmError(f"{command[0]}: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from chandelle.compute.profile import Profile
 from chandelle.compute.resources import next_gb
 from chandelle.compute.task import Task
 from chandelle.compute.work import Outcome
+from chandelle.core.errors import ChandelleError
 
 _log = logging.getLogger(__name__)
 _TURN_S = 1.0
@@ -38,7 +40,7 @@ class Keeper(Adaptive):
 
     Parameters
     ----------
-    cluster : dask_jobqueue.SLURMCluster
+    cluster : JobCluster
         Whose jobs.
     needed : callable
         How many have something to do; asked every second.
@@ -78,27 +80,31 @@ class Keeper(Adaptive):
         return sorted(self.observed - busy)[:spare]
 
     async def _look(self) -> None:
-        """Count the jobs that wait; let go of those that ended before their worker came.
+        """Count the jobs that come; let go of those that ended before their worker came.
 
-        dask learns of the end of a job by its worker alone, and would wait for these for ever.
+        dask learns of the end of a job by its worker alone, and would wait for these for ever. One
+        that runs comes too, until its worker is there: nodes boot, programs are read from far.
         """
         coming = self.requested - self.observed
-        if not coming:
-            self.queued, self._gone = 0, set()
-            return
-        if time.monotonic() - self._looked < _LOOK_S:
-            return
-        self._looked = time.monotonic()
         jobs = {name: self._jobs.workers[name].job_id for name in coming}
+        self._gone &= jobs.keys()
+        if jobs and time.monotonic() - self._looked >= _LOOK_S:
+            self._looked = time.monotonic()
+            await self._drop(jobs)
+        self.queued = len(jobs.keys() - self._gone)
+
+    async def _drop(self, jobs: dict[str, str | None]) -> None:
+        """Let go of those among these jobs that two looks into the queue have not found."""
         try:
             states = await asyncio.to_thread(slurm.own_jobs)
-        except slurm.SlurmError as error:
-            _log.warning("%s", error)
+        except ChandelleError as error:
+            _log.warning("%s; the jobs are taken for what they were", error)
             return
-        self.queued = sum(states.get(job) == "PENDING" for job in jobs.values())
-        gone = {name for name, job in jobs.items() if job not in states}
+        there = {job for job, state in states.items() if state != "COMPLETING"}
+        gone = {name for name, job in jobs.items() if job not in there}
         for name in gone & self._gone:
             _log.warning("job %s ended before its worker came; another is asked for", jobs[name])
+            self._jobs.has_lost = True
             if name in self._jobs.workers:
                 await self._jobs.workers.pop(name).close()
         self._gone = gone - self._gone
@@ -114,11 +120,12 @@ class _Pool:
     keeper: Keeper
 
     def close(self) -> None:
-        """Cancel what is out and end the jobs."""
-        self.keeper.stop(reason="the run ends")
-        self.engine.close()
-        self.client.close()
-        self.cluster.close()
+        """Cancel what is out and end the jobs, whatever of it fails."""
+        with ExitStack() as stack:
+            stack.callback(self.cluster.close)
+            stack.callback(self.client.close)
+            stack.callback(self.engine.close)
+            self.keeper.stop(reason="the run ends")
 
 
 class SlurmEngine:
@@ -161,7 +168,6 @@ class SlurmEngine:
             idle_s=self._profile.idle_s,
             maximum=self._profile.jobs,
         )
-        _log.info("jobs of %g GB: dashboard %s", job_gb, client.dashboard_link)
         return _Pool(cluster, client, engine, keeper)
 
     def wait(self, timeout: float) -> list[Outcome]:
@@ -181,12 +187,12 @@ class SlurmEngine:
         return sum(pool.engine.workers() for pool in self._pools.values())
 
     def queued(self) -> int:
-        """Jobs that wait in the queue."""
+        """Jobs that were asked for and have not ended, whose worker is not there yet."""
         return sum(pool.keeper.queued for pool in self._pools.values())
 
     def revive(self) -> str:
         """Jobs that ended are asked for anew by themselves; says what waits."""
-        return f"{self.queued()} jobs wait in the queue; squeue --me says why"
+        return f"{self.queued()} jobs wait in the queue or start; squeue --me says why"
 
     def larger_gb(self, task: Task, had: float | None) -> float | None:
         """What a task may take in a job of the class above the one it was in."""
@@ -200,5 +206,6 @@ class SlurmEngine:
 
     def close(self) -> None:
         """End all jobs."""
-        for pool in self._pools.values():
-            pool.close()
+        with ExitStack() as stack:
+            for pool in self._pools.values():
+                stack.callback(pool.close)
