@@ -60,9 +60,9 @@ bias_dn = 1500.0            # [N]
 MIDDLE = """
 # Q2 | Q1   eta (north) up, xi (east) to the right: Q1 is the north-east quadrant. Each
 # ---+---   amplifier is at its corner of the CCD, so rows are read from the outer edge inwards. The
-# Q3 | Q4   arrays of raw files and of science images run along the axes of the CCD: public code that
-#           studies the raw overscans takes columns 1 to 3072 of Q1 and Q4 in the order of reading,
-#           those of Q2 and Q3 backwards.
+# Q3 | Q4   arrays of raw files and of science images run along the axes of the CCD: public code
+#           that studies raw overscans takes the columns of Q1 and Q4 as they come, those of Q2 and
+#           Q3 backwards.
 """
 
 

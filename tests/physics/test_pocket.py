@@ -46,7 +46,7 @@ def image(seed, shape=(40, 120), *, sky=150.0):
 @pytest.mark.parametrize("sky", [0.01, 150.0])
 def test_equals_a_plain_loop(values, sky):
     pixels = image(1, sky=sky)
-    pixels[3, 10:40], pixels[4, :20], pixels[5] = 0.0, -3.0, 5e4
+    pixels[3, 10:40], pixels[4, :20], pixels[5], pixels[6, 30:60] = 0.0, -3.0, 5e4, 5e6
     out, charge = forward(jnp.asarray(pixels), Pocket(**values), n_overscan=N_OVERSCAN)
     expected, expected_charge = plain_loop(pixels, **values, n_overscan=N_OVERSCAN)
     np.testing.assert_allclose(out, expected, rtol=1e-12, atol=1e-12 * pixels.max())
@@ -84,6 +84,7 @@ def test_gradients_equal_finite_differences():
         return jnp.sum(weights * out) + jnp.sum(charge**2) / 100.0
 
     # Steps are absolute: parameters in units of their own size.
+    @jax.jit
     def scaled(pixels, factors):
         values = {key: factors[key] * TYPICAL[key] for key in TYPICAL}
         return total(1000.0 * jnp.asarray(pixels), Pocket(**values))
@@ -99,7 +100,8 @@ def test_gradients_are_finite_at_empty_pixels_and_an_empty_trap():
         out, charge = apply_pocket(pixels, pocket, n_overscan=3)
         return jnp.sum(out**2) + jnp.sum(charge**2)
 
-    by_pixel, by_parameter = jax.grad(total, argnums=(0, 1))(pixels, Pocket(**TYPICAL))
+    gradient = jax.jit(jax.grad(total, argnums=(0, 1)))
+    by_pixel, by_parameter = gradient(pixels, Pocket(**TYPICAL))
     leaves = [by_pixel, *jax.tree.leaves(by_parameter)]
     assert all(np.all(np.isfinite(leaf)) for leaf in leaves)
     assert float(by_pixel[0, 6]) != 0.0
@@ -168,3 +170,17 @@ def test_inverse_just_above_what_the_trap_takes_whole(values):
     np.testing.assert_allclose(lost, 0.0, atol=1e-9)
     np.testing.assert_allclose(charge, below[:, 0], rtol=1e-12)
     np.testing.assert_array_equal(inverse(lost, pocket)[0], jnp.zeros_like(below))
+
+
+def test_inverse_where_the_trap_is_filled_to_its_brim():
+    # Beyond nmax the trap wants more than it has room for.
+    pixels, pocket = np.full((1, 30), 900.0), Pocket(**STRONG)
+    pixels[0, 10:14] = 1e6
+    out, charge = forward(jnp.asarray(pixels), pocket, n_overscan=N_OVERSCAN)
+    _, before = forward(jnp.asarray(pixels[:, :10]), pocket)
+    taken = captured(jnp.full(1, 1e6), before, pocket)
+    np.testing.assert_array_equal(taken, STRONG["cmax"] - before)
+    back, back_charge = inverse(out, pocket)
+    np.testing.assert_allclose(back[:, :30], pixels, rtol=1e-10)
+    np.testing.assert_allclose(back[:, 30:], 0.0, atol=1e-9)
+    np.testing.assert_allclose(back_charge, charge, rtol=1e-9)
