@@ -1,6 +1,12 @@
 """``run``, ``status``, ``retry``, ``verify``, ``explain`` as a user types them."""
 
+import signal
+import subprocess
+import sys
+
+import psutil
 import pytest
+from small_tasks import wait_until
 
 import chandelle as ch
 
@@ -45,6 +51,55 @@ def test_a_survey_by_the_shell(run, drawn):
     assert "gather-fits: 1 to run again" in again.out
     assert fits.read_bytes() == content
     assert run("verify", drawn).code == 0
+
+
+def test_retry_does_what_was_asked_and_nothing_else(run, tmp_path):
+    folder = tmp_path / "survey"
+    ch.simulate_lightcurves(seed=4, n_low=3, n_high=2).write(folder)
+    assert run("run", folder, "--until", "fit-lightcurves", "--on", "serial").code == 0
+    receipts = sorted(folder.rglob("receipts/*/??/*.json"))
+    nothing = run("retry", folder, "--failed", "--on", "serial")
+    assert (nothing.code, nothing.out) == (0, "none failed\n")
+    for names, message in (
+        (("fit-lightcurves/000000", "nobody"), "no task nobody"),
+        (("all",), "all may be arrange-lightcurves/all, gather-fits/all; say which"),
+    ):
+        refused = run("retry", folder, *names, "--on", "serial")
+        assert refused.code == 2
+        assert message in refused.err
+    assert sorted(folder.rglob("receipts/*/??/*.json")) == receipts
+    again = run("retry", folder, "gather-fits", "--until", "fit-lightcurves", "--on", "serial")
+    assert "gather-fits: 1 to run again" in again.out
+    assert "1 tasks done now" in again.out
+    assert "nothing: it is done" in run("explain", folder, "gather-fits").out
+
+
+def test_a_place_is_looked_at_before_anything_runs(run, drawn):
+    assert run("run", drawn, "--until", "fit-lightcurves", "--on", "serial").code == 0
+    for place in ("moon", "local:none", "slurm:nowhere"):
+        assert run("run", drawn, "--until", "fit-lightcurves", "--on", place).code == 2
+
+
+@pytest.mark.parametrize(("place", "number"), [("serial", "SIGTERM"), ("local:2", "SIGHUP")])
+def test_a_run_that_is_told_to_end_ends_in_order(tmp_path, place, number):
+    folder = tmp_path / "survey"
+    ch.simulate_lightcurves(seed=4, n_low=30, n_high=10).write(folder)
+    (folder / "survey.toml").write_text("[fit-lightcurves]\nblock = 4\n")
+    command = [sys.executable, "-m", "chandelle", "run", str(folder), "--until", "fit-lightcurves"]
+    with subprocess.Popen([*command, "--on", place], stderr=subprocess.PIPE, text=True) as told:
+        receipts = folder / "receipts" / "fit-lightcurves"
+        wait_until(lambda: list(receipts.glob("driver-*")), at_most_s=240.0)
+        began = psutil.Process(told.pid).children(recursive=True)
+        told.send_signal(getattr(signal, number))
+        said = told.stderr.read()
+    assert told.returncode == 128 + getattr(signal, number)
+    assert "interrupted" in said
+    assert bool(began) == (place != "serial")
+    wait_until(lambda: not any(child.is_running() for child in began))
+    assert not list(folder.rglob("driver-*"))
+    done = subprocess.run([*command, "--on", "serial"], check=False, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "fit-lightcurves      10 of 10 done" in done.stdout
 
 
 def test_tasks_that_failed_are_told(run, tmp_path):

@@ -13,6 +13,7 @@ from chandelle.compute.ledger import Ledger
 from chandelle.compute.steps import TasksFailedError
 from chandelle.core.errors import BlindedError, InputError
 from chandelle.pipeline.run import forget
+from chandelle.pipeline.survey import Survey
 from chandelle.products.lightcurves import LightCurves
 
 FITS = "saltfits/fits.parquet"
@@ -60,6 +61,26 @@ def test_settings_changed_and_changed_back_leave_the_answer_of_the_last(survey, 
     assert (survey / FITS).read_bytes() == expected
     ids = [receipt.id for receipt in Ledger(survey, "fit-lightcurves").receipts()]
     assert len(ids) == 4
+
+
+def test_what_a_task_is_given_is_no_part_of_its_name(survey, expected):
+    ch.run(survey, on="serial", until="fit-lightcurves")
+    text = (survey / "survey.toml").read_text()
+    (survey / "survey.toml").write_text(text + "memory_gb = 6\nisolated = true\n")
+    assert ch.run(survey, on="serial", until="fit-lightcurves").n_done == 0
+    found = Survey(survey)
+    [stage] = found.stages(start="fit-lightcurves", until="fit-lightcurves")
+    plan = stage.steps["fit-lightcurves"](found.home, found.config(stage))
+    given = found.resources(stage).give(plan)
+    assert [task.id for task in given] == [task.id for task in plan]
+    assert {(task.memory_gb, task.is_isolated) for task in given} == {(6.0, True)}
+    (survey / "saltfits" / "blocks" / "000001.parquet").unlink()
+    assert ch.run(survey, on="serial", until="fit-lightcurves").n_done == 1
+    assert (survey / "saltfits" / "fits.parquet").read_bytes() == expected
+    for line, message in (("memory_gb = -1", "above 0"), ("isolated = 1", "true or false")):
+        (survey / "survey.toml").write_text(f"[fit-lightcurves]\n{line}\n")
+        with pytest.raises(InputError, match=message):
+            ch.run(survey, on="serial", until="fit-lightcurves")
 
 
 def test_what_was_deleted_is_made_again(survey, expected):

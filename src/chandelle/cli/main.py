@@ -4,9 +4,12 @@ Exit codes: 0 done, 1 failed, 2 unusable input or wrong usage, 3 blinded, 4 not 
 """
 
 import logging
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
+from types import FrameType
 from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
@@ -27,7 +30,17 @@ from chandelle.core.errors import ChandelleError
 
 _log = logging.getLogger(__name__)
 _USAGE = 2
-_INTERRUPTED = 130
+_BY_SIGNAL = 128
+_ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+class EndedError(KeyboardInterrupt):
+    """The process was told to end: what it started ends with it, in order."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.exit_code = _BY_SIGNAL + number
+
 
 app = App(
     name="chandelle",
@@ -84,6 +97,29 @@ def _launch(
             raise
 
 
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Turn the first word to end into an exception, so that jobs and workers are let go.
+
+    A second one ends at once; what is ignored (nohup) stays so.
+    """
+    former = {number: signal.getsignal(number) for number in _ENDING}
+    taken = [number for number, handler in former.items() if handler != signal.SIG_IGN]
+
+    def end(number: int, frame: FrameType | None) -> None:
+        for each in taken:
+            signal.signal(each, signal.SIG_DFL)
+        raise EndedError(number)
+
+    for number in taken:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, former[number])
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command line and exit with its code.
 
@@ -93,7 +129,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         The command line without the program's name; that of the process by default.
     """
     try:
-        code = app.meta(arguments)
+        with _ended_in_order():
+            code = app.meta(arguments)
     except CycloptsError as error:
         console.complain(f"{error}\nTry: chandelle --help")
         code = _USAGE
@@ -103,7 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except OSError as error:
         console.complain(f"{error.filename or 'system'}: {error.strerror or error}")
         code = ChandelleError.exit_code
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as ended:
         console.complain("interrupted; finished products stay, half-written ones were removed")
-        code = _INTERRUPTED
+        code = getattr(ended, "exit_code", _BY_SIGNAL + signal.SIGINT)
     sys.exit(code or 0)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from chandelle.pipeline.status import StepStatus
 
 _EVERY_S = 2.0
+_EMPTY_LOOKS = 5
+"""Without a driver in sight; between two steps, and before a run begins, there is none."""
 _SHARE = 5.0
 """Looking takes no more than a fifth of the time."""
 
@@ -26,7 +28,7 @@ def status(directory: Path, /, *, live: bool = False) -> int:
     directory
         The survey, or a folder that ch.map was given.
     live
-        Look again and again, until nobody is at work.
+        Look again and again, until all is done or nobody has been at work for a while.
 
     Returns
     -------
@@ -48,10 +50,12 @@ def _watch(directory: Path, found: "list[StepStatus]") -> "list[StepStatus]":
     from chandelle.pipeline.status import status_of
 
     with Live(_table(found), console=Console(highlight=False, emoji=False)) as shown:
-        while any(one.drivers for one in found):
+        empty = 0
+        while empty < _EMPTY_LOOKS and not all(one.is_complete for one in found):
             begun = time.monotonic()
             found = status_of(directory)
             shown.update(_table(found))
+            empty = 0 if any(one.drivers for one in found) else empty + 1
             time.sleep(max(_EVERY_S, _SHARE * (time.monotonic() - begun)))
     return found
 

@@ -56,8 +56,10 @@ def retry(
     /,
     *tasks: str,
     failed: bool = False,
+    from_: str | None = None,
     until: str | None = None,
     on: str = "local",
+    replace: bool = False,
 ) -> None:
     """Run tasks again that failed for good, or that are named, and all that waits for them.
 
@@ -69,18 +71,19 @@ def retry(
     tasks
         Keys, STEP/KEY, or beginnings of ids.
     failed
-        All that failed.
-    until
-        Last stage.
-    on
+        All that failed; where none did, nothing runs.
+    from_, until, on, replace
         As for run.
     """
     from chandelle.pipeline.run import forget
     from chandelle.pipeline.survey import is_survey
 
     counts = forget(directory, keys=tasks, failed=failed)
-    say(", ".join(f"{step}: {n} to run again" for step, n in counts.items()) or "none failed")
+    if not counts:
+        say("none failed")
+        return
+    say(", ".join(f"{step}: {n} to run again" for step, n in counts.items()))
     if is_survey(directory):
-        run(directory, until=until, on=on)
+        run(directory, from_=from_, until=until, on=on, replace=replace)
     else:
         say("now give the command again that these tasks are of")

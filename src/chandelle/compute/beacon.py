@@ -10,6 +10,8 @@ import json
 import logging
 import os
 import platform
+import tempfile
+import threading
 import time
 from collections import deque
 from dataclasses import asdict, dataclass
@@ -55,7 +57,7 @@ class Sighting:
 
 
 class Beacon:
-    """Shows the tally of a driver while it works.
+    """Shows the tally of a driver while it works, by a thread of its own.
 
     Parameters
     ----------
@@ -68,7 +70,8 @@ class Beacon:
     def __init__(self, folder: Path, tally: Tally) -> None:
         self._path = folder / f"driver-{platform.node()}-{os.getpid()}.json"
         self._tally = tally
-        self._shown = float("-inf")
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="beacon", daemon=True)
         self._finished: deque[tuple[float, int]] = deque()
 
     def __enter__(self) -> "Beacon":
@@ -84,7 +87,8 @@ class Beacon:
                     other.pid,
                     other.host,
                 )
-        self.show()
+        self._show()
+        self._thread.start()
         return self
 
     def __exit__(
@@ -93,16 +97,20 @@ class Beacon:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._ended.set()
+        self._thread.join()
         # On a disk that has become read-only even what is not there cannot be removed.
         with contextlib.suppress(OSError):
             self._path.unlink()
 
-    def show(self) -> None:
-        """Write how far it is, unless that was done just before."""
+    def _beat(self) -> None:
+        """Show how far it is now and then, a task in this process or not."""
+        while not self._ended.wait(_EVERY_S):
+            self._show()
+
+    def _show(self) -> None:
+        """Write how far it is."""
         now = time.monotonic()
-        if now - self._shown < _EVERY_S:
-            return
-        self._shown = now
         facts = {"host": platform.node(), "pid": os.getpid(), "rate": self._rate(now)}
         try:
             with atomic_file(self._path) as temporary:
@@ -126,12 +134,23 @@ def _was_killed(path: Path) -> bool:
     return path.stem.startswith(start) and pid.isdigit() and not psutil.pid_exists(int(pid))
 
 
+def _now_of(folder: Path) -> float:
+    """Time by the clock that stamps the files of a folder: on a file server, not this machine's."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            return os.fstat(file.fileno()).st_mtime
+    except OSError:
+        return time.time()
+
+
 def sightings(folder: Path) -> list[Sighting]:
     """Drivers at work on a stage, by what they show in the folder of its receipts."""
     found = []
-    for path in sorted(folder.glob("driver-*.json")):
+    paths = sorted(folder.glob("driver-*.json"))
+    now = _now_of(folder) if paths else 0.0
+    for path in paths:
         try:
-            if time.time() - path.stat().st_mtime > _FRESH_S or _was_killed(path):
+            if now - path.stat().st_mtime > _FRESH_S or _was_killed(path):
                 continue
             facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             facts["tally"] = Tally(**facts["tally"])

@@ -92,8 +92,8 @@ class Driver:
         """
         self.tally.total = total
         try:
-            with Beacon(self.ledger.folder, self.tally) as beacon:
-                self._work_off(self._unfinished(tasks), beacon)
+            with Beacon(self.ledger.folder, self.tally):
+                self._work_off(self._unfinished(tasks))
             if self._place is None:
                 self.ledger.compact()
                 return self.tally
@@ -108,7 +108,7 @@ class Driver:
             "give the same command again"
         )
 
-    def _work_off(self, fresh: Iterator[Task], beacon: Beacon) -> None:
+    def _work_off(self, fresh: Iterator[Task]) -> None:
         """Hand out tasks and take outcomes until none is left, or the disk takes no more."""
         while True:
             self._fill(fresh)
@@ -120,7 +120,6 @@ class Driver:
                 self._take(outcome)
             self._watchdog.look(len(self._out), self.tally)
             self.tally.running = min(len(self._out), self.engine.workers())
-            beacon.show()
             self._report(self.tally)
         self._report(self.tally)
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from chandelle.compute.engine import Engine
-from chandelle.compute.places import Place, open_engine
+from chandelle.compute.places import Place, find_engine
 from chandelle.compute.task import Task
 from chandelle.compute.work import Outcome
 
@@ -68,8 +68,14 @@ class LazyEngine:
 
 @contextmanager
 def engine_for(on: Place, folder: Path) -> Iterator[Engine]:
-    """Open the engine that a user names when the first task needs it, close it at the end."""
-    engine = LazyEngine(lambda: open_engine(on, folder))
+    """Open the engine that a user names when the first task needs it, close it at the end.
+
+    Raises
+    ------
+    InputError
+        At once, if there is no such place.
+    """
+    engine = LazyEngine(find_engine(on, folder))
     try:
         yield engine
     finally:

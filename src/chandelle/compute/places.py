@@ -1,5 +1,7 @@
 """Where tasks run, as a user says it: ``on="local:8"``, ``"slurm:cc-in2p3"``, a client."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from distributed import Client, Security
@@ -19,7 +21,14 @@ Place = str | Client
 
 
 def open_engine(on: Place, folder: Path, *, functions: Functions | None = None) -> Engine:
-    """Open the engine that a user names.
+    """Open the engine that a user names, as `find_engine` finds it."""
+    return find_engine(on, folder, functions=functions)()
+
+
+def find_engine(
+    on: Place, folder: Path, *, functions: Functions | None = None
+) -> Callable[[], Engine]:
+    """Find what opens the engine that a user names, nothing started yet.
 
     Parameters
     ----------
@@ -34,8 +43,8 @@ def open_engine(on: Place, folder: Path, *, functions: Functions | None = None) 
 
     Returns
     -------
-    Engine
-        To be closed.
+    callable
+        Opens it; to be closed.
 
     Raises
     ------
@@ -43,22 +52,26 @@ def open_engine(on: Place, folder: Path, *, functions: Functions | None = None) 
         If there is no such place.
     """
     if not isinstance(on, str):
-        return DaskEngine(on, folder, functions=functions)
+        return partial(DaskEngine, on, folder, functions=functions)
     kind, _, rest = on.partition(":")
     if on == "serial":
-        return SerialEngine(folder, functions)
+        return partial(SerialEngine, folder, functions)
     if kind == "local":
-        return _local_engine(_workers(on, rest), folder, functions)
+        return partial(_local_engine, _workers(on, rest), folder, functions)
     if kind in {"tcp", "tls"} and rest.startswith("//"):
-        client = Client(on, security=Security(), set_as_default=False)
-        return DaskEngine(client, folder, functions=functions, close=lambda: _end(client))
+        return partial(_engine_at, on, folder, functions)
     if kind == "slurm" and rest:
-        return SlurmEngine(_slurm_profile(on, rest), folder, functions=functions)
+        return partial(SlurmEngine, _slurm_profile(on, rest), folder, functions=functions)
     if kind == "slurm-array" and rest:
         if functions:
             raise InputError(f"on={on!r}: a job can only run functions of files it can import")
-        return SlurmArrayEngine(_slurm_profile(on, rest), folder)
+        return partial(SlurmArrayEngine, _slurm_profile(on, rest), folder)
     raise InputError(f"on={on!r}: expected one of {KINDS}")
+
+
+def _engine_at(address: str, folder: Path, functions: Functions | None) -> Engine:
+    client = Client(address, security=Security(), set_as_default=False)
+    return DaskEngine(client, folder, functions=functions, close=lambda: _end(client))
 
 
 def _workers(on: str, rest: str) -> int:

@@ -2,21 +2,54 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from chandelle.compute.drive import Driver, Policy
 from chandelle.compute.engine import Engine
 from chandelle.compute.ledger import Ledger
-from chandelle.compute.stage import Home, NotReadyError, Stage
+from chandelle.compute.stage import Home, NotReadyError, Plan, Stage
 from chandelle.compute.tally import Tally
 from chandelle.compute.task import Task
 from chandelle.core.config import StageConfig
-from chandelle.core.errors import ChandelleError
+from chandelle.core.errors import ChandelleError, InputError
 
 _log = logging.getLogger(__name__)
 Report = Callable[[str, Tally], None]
 """Is told of a step how far it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """What the tasks of a stage are given, whatever their answer: not part of their names.
+
+    Parameters
+    ----------
+    memory_gb : float, optional
+        Memory of each; as the stage says if absent.
+    isolated : bool
+        Whether each runs in a process of its own.
+    """
+
+    memory_gb: float | None = None
+    isolated: bool = False
+
+    def __post_init__(self) -> None:
+        is_number = isinstance(self.memory_gb, int | float) and not isinstance(self.memory_gb, bool)
+        if self.memory_gb is not None and not (is_number and self.memory_gb > 0):
+            raise InputError(f"memory_gb: expected a number above 0, got {self.memory_gb!r}")
+        if not isinstance(self.isolated, bool):
+            raise InputError(f"isolated: expected true or false, got {self.isolated!r}")
+
+    def give(self, tasks: Sequence[Task]) -> Sequence[Task]:
+        """Give them to the tasks of a plan."""
+        changes: dict[str, Any] = {"is_isolated": True} if self.isolated else {}
+        changes |= {} if self.memory_gb is None else {"memory_gb": float(self.memory_gb)}
+        if not changes:
+            return tasks
+        return Plan(lambda number: replace(tasks[number], **changes), len(tasks))
 
 
 class TasksFailedError(ChandelleError):
@@ -31,6 +64,7 @@ def run_steps(
     *,
     policy: Policy | None = None,
     progress: Report | None = None,
+    resources: Resources | None = None,
 ) -> dict[str, Tally]:
     """Run the steps of a stage.
 
@@ -48,6 +82,8 @@ def run_steps(
         What is done about failures.
     progress : callable, optional
         Is told the name of a step and its tally.
+    resources : Resources, optional
+        What each task is given; as the stage says if absent.
 
     Returns
     -------
@@ -63,7 +99,7 @@ def run_steps(
     failures = ""
     for step, plan in stage.steps.items():
         try:
-            tasks = plan(home, config)
+            tasks = (resources or Resources()).give(plan(home, config))
         except NotReadyError as error:
             raise TasksFailedError(failures or f"{step}: {error}") from error
         report = None if progress is None else partial(progress, step)

@@ -66,8 +66,9 @@ def _receipts(folder: Path, name: str) -> Iterator[Receipt]:
     """Receipts of tasks of a name."""
     for step in stages_in(folder):
         ledger = Ledger(folder, step)
-        for task_id, entry in ledger.entries().items():
-            if is_named(name, step, entry.key, task_id):
+        entries = ledger.entries()
+        for task_id, entry in entries.items():
+            if is_named(name, step, entry.key, task_id, of=len(entries)):
                 receipt = ledger.read(task_id)
                 if receipt is not None:
                     yield receipt
@@ -82,7 +83,8 @@ def _planned(folder: Path, name: str, waits: Mapping[str, str]) -> Iterator[Task
         for step, plan in stage.steps.items():
             if step not in waits:
                 tasks = plan(survey.home, survey.config(stage))
-                yield from (task for task in tasks if is_named(name, step, task.key, task.id))
+                n = len(tasks)
+                yield from (t for t in tasks if is_named(name, step, t.key, t.id, of=n))
 
 
 def _of_receipt(

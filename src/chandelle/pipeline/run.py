@@ -121,7 +121,7 @@ def run(
             config, home = survey.config(stage), survey.home
             if not replace:
                 _refuse_to_lose(stage, survey.folder)
-            how = {"policy": policy, "progress": progress}
+            how = {"policy": policy, "progress": progress, "resources": survey.resources(stage)}
             result.tallies |= run_steps(stage, config, home, engine, **how)
             result.facts |= {
                 step: _facts_of(home, plan, config) for step, plan in stage.steps.items()
@@ -165,31 +165,45 @@ def forget(folder: str | Path, *, keys: Sequence[str] = (), failed: bool = False
     Raises
     ------
     InputError
-        If neither is given, or no task has such a name.
+        If neither is given, no task has such a name, or tasks of several steps have it; then
+        nothing is forgotten.
     """
     if not keys and not failed:
         raise InputError("name tasks, or say that all failed ones are to run again (--failed)")
-    missing, counts = set(keys), dict[str, int]()
+    meant: dict[str, dict[str, str]] = {name: {} for name in keys}
+    chosen = dict[str, set[str]]()
     for step in stages_in(Path(folder)):
-        ledger = Ledger(Path(folder), step)
-        chosen = []
-        for task_id, entry in ledger.entries().items():
-            names = {name for name in keys if is_named(name, step, entry.key, task_id)}
-            missing -= names
+        entries = Ledger(Path(folder), step).entries()
+        chosen[step] = set()
+        for task_id, entry in entries.items():
+            names = [n for n in keys if is_named(n, step, entry.key, task_id, of=len(entries))]
+            for name in names:
+                meant[name][f"{step}/{entry.key}"] = step
             if names or (failed and entry.outcome != "done"):
-                chosen.append(task_id)
-        ledger.forget(chosen)
-        counts[step] = len(chosen)
+                chosen[step].add(task_id)
+    _check_names(folder, meant)
+    for step, task_ids in chosen.items():
+        Ledger(Path(folder), step).forget(task_ids)
+    return {step: len(task_ids) for step, task_ids in chosen.items() if task_ids}
+
+
+def _check_names(folder: str | Path, meant: Mapping[str, Mapping[str, str]]) -> None:
+    """Refuse names that mean no task, or tasks of several steps."""
+    missing = sorted(name for name, tasks in meant.items() if not tasks)
     if missing:
         raise InputError(
-            f"{folder}: no task {', '.join(sorted(missing))} has a receipt; chandelle status "
-            f"{folder} shows the steps, receipts/ the tasks"
+            f"{folder}: no task {', '.join(missing)} has a receipt; chandelle status {folder} "
+            "shows the steps, receipts/ the tasks"
         )
-    return {step: count for step, count in counts.items() if count}
+    for name, tasks in meant.items():
+        if len(set(tasks.values())) > 1:
+            raise InputError(f"{name} may be {', '.join(sorted(tasks))}; say which")
 
 
-def is_named(name: str, step: str, key: str, task_id: str) -> bool:
-    """Whether a user's name for a task means this one: its key, ``STEP/KEY``, or 6 digits of its id
-    or more.
+def is_named(name: str, step: str, key: str, task_id: str, *, of: int) -> bool:
+    """Whether a user's name for a task means this one, `of` so many of its step.
+
+    It is its key, ``STEP/KEY``, the step where it is the only one, or 6 digits of its id or more.
     """
-    return name in {key, f"{step}/{key}"} or (len(name) >= 6 and task_id.startswith(name))
+    names = {key, f"{step}/{key}", *([step] if of == 1 else [])}
+    return name in names or (len(name) >= 6 and task_id.startswith(name))

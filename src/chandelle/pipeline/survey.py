@@ -4,17 +4,19 @@ Settings stand in ``survey.toml``, a table a stage; without the file, or a table
 """
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from chandelle.compute.stage import Home, Stage
+from chandelle.compute.steps import Resources
 from chandelle.core.config import StageConfig
 from chandelle.core.errors import InputError
 
 SETTINGS = "survey.toml"
+_RESOURCES = tuple(part.name for part in fields(Resources))
 _STAGES = {
     "simulate": "chandelle.simulate.tasks",
     "fit-lightcurves": "chandelle.lightcurve.tasks",
@@ -128,7 +130,23 @@ class Survey:
             If one is unknown or impossible.
         """
         where = f"{self.folder / SETTINGS} [{stage.name}]"
-        return stage.config.of(where, **self.tables.get(stage.name, {}))
+        table = self.tables.get(stage.name, {})
+        settings = {name: value for name, value in table.items() if name not in _RESOURCES}
+        return stage.config.of(where, **settings)
+
+    def resources(self, stage: Stage) -> Resources:
+        """What the tasks of a stage are given: `memory_gb`, `isolated` in its table.
+
+        Raises
+        ------
+        InputError
+            If one is of another kind.
+        """
+        table = self.tables.get(stage.name, {})
+        try:
+            return Resources(**{name: table[name] for name in _RESOURCES if name in table})
+        except InputError as error:
+            raise InputError(f"{self.folder / SETTINGS} [{stage.name}] {error}") from error
 
     def _first(self) -> str:
         """First stage that has something to begin from."""
