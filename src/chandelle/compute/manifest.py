@@ -75,13 +75,11 @@ def read_manifest(file: Path) -> Iterator[Receipt]:
 def find_receipts(file: Path, task_ids: Sequence[str]) -> Iterator[Receipt]:
     """Find the receipts of tasks, by their ids in order, in the groups that can hold them."""
     for batch in _batches(file, partial(_groups_with, task_ids=task_ids)):
-        held = batch["id"]
-        start, end = (
-            bisect_left(task_ids, held[0].as_py()),
-            bisect_right(task_ids, held[-1].as_py()),
-        )
-        is_asked = pc.is_in(held, pa.array(task_ids[start:end], pa.string()))
-        yield from _receipts(file, batch["receipt"].filter(is_asked))
+        held = batch["id"].to_pylist()
+        start, end = bisect_left(task_ids, held[0]), bisect_right(task_ids, held[-1])
+        asked = set(task_ids[start:end])
+        rows = [row for row, task_id in enumerate(held) if task_id in asked]
+        yield from _receipts(file, batch["receipt"].take(pa.array(rows, pa.int64())))
 
 
 def keys_in(file: Path) -> Iterator[tuple[str, str]]:
