@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from small_tasks import drive, task
 
-from chandelle.compute import manifest
+from chandelle.compute import manifest, stage
 from chandelle.compute.ledger import Ledger
 from chandelle.compute.receipt import Receipt
 
@@ -144,6 +144,16 @@ def test_many_are_read_as_each_is(gathered):
     assert gathered.read_many([]) == {}
     assert gathered.read_many(["0" * 32, "f" * 32]) == {}
     assert Ledger(gathered.folder.parents[1], "unknown").read_many(IDS) == {}
+
+
+def test_tasks_are_paired_with_what_is_done(gathered, tmp_path, monkeypatch):
+    monkeypatch.setattr(stage, "_AT_ONCE", 2)
+    path = gathered.path_of(IDS[5])
+    path.write_text(replace(gathered.read(IDS[5]), status="failed", reason="data").to_json())
+    plan = [*TASKS, task(99)]
+    found = list(stage.Home(tmp_path).receipts_of(plan))
+    assert [one for one, _ in found] == plan
+    assert [receipt and receipt.id for _, receipt in found] == [*IDS[:5], None, None]
 
 
 def test_an_entry_more_is_no_matter_and_one_less_is(gathered, tmp_path, caplog):
