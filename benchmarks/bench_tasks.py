@@ -28,6 +28,7 @@ from chandelle.compute.drive import Driver
 from chandelle.compute.engine import SerialEngine
 from chandelle.compute.ledger import Ledger
 from chandelle.compute.places import open_engine
+from chandelle.compute.stage import Home
 from chandelle.compute.task import Task
 from chandelle.compute.usage import Usage
 from chandelle.compute.work import receipt_of
@@ -35,7 +36,7 @@ from chandelle.compute.work import receipt_of
 _N, _N_FINISHED = 10_000, 100_000
 _STAGE = "nothing"
 _WORKERS = 2
-_OVERHEAD_MS, _RESUME_S, _MEMORY_MB = 10.0, 20.0, 300.0
+_OVERHEAD_MS, _RESUME_S, _PLAN_S, _MEMORY_MB = 10.0, 20.0, 20.0, 300.0
 
 
 class Marks:
@@ -177,6 +178,15 @@ def gather(folder: Path, n: int) -> tuple[float, float, float]:
     return cpu_s() - cpu, time.perf_counter() - wall, peak_mb()
 
 
+def plan(folder: Path, n: int) -> tuple[float, float, float]:
+    """CPU [s], wall [s] and peak memory [MB] of what the next step asks of all finished tasks."""
+    cpu, wall = cpu_s(), time.perf_counter()
+    pairs = Home(folder).receipts_of(with_output(number) for number in range(n))
+    if sum(receipt is not None for _, receipt in pairs) != n:
+        raise SystemExit("not all receipts were found")
+    return cpu_s() - cpu, time.perf_counter() - wall, peak_mb()
+
+
 def peak_mb() -> float:
     """Largest resident memory of this process so far."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
@@ -211,11 +221,14 @@ def resumption(n: int) -> None:
         folder = Path(name)
         apart(finish, folder, n)
         spent = {"from their files": apart(resume, folder, n)}
+        spent["read for the next step"] = apart(plan, folder, n)
         spent["gathered into a manifest"] = apart(gather, folder, n)
         spent["from the manifest"] = apart(resume, folder, n)
+        spent["read from the manifest"] = apart(plan, folder, n)
     for what, (cpu, wall, peak) in spent.items():
         print(f"{n} finished tasks, {what:24} {cpu:6.2f} CPU s, {wall:6.2f} s, {peak:.0f} MB peak")
     print(f"resume {spent['from their files'][0]:.1f} of {_RESUME_S:.0f} s CPU")
+    print(f"plan of the next {spent['read from the manifest'][0]:.1f} of {_PLAN_S:.0f} s CPU")
 
 
 def main() -> None:

@@ -13,13 +13,14 @@ from chandelle.compute.drive import Driver
 from chandelle.compute.engine import SerialEngine
 from chandelle.compute.ledger import Ledger
 from chandelle.compute.places import open_engine
+from chandelle.compute.stage import Home
 from chandelle.compute.task import Task
 
 N = 3000
-"""The benchmark asks 20 s for 100 000 finished tasks and 10 ms a task; here twice as much, as types
-are checked at run time.
+"""The benchmark asks 20 s for 100 000 finished tasks, as much for a plan that reads their receipts,
+and 10 ms a task; here twice as much, as types are checked at run time.
 """
-RESUME_S, OVERHEAD_S = 2 * 20.0 * N / 100_000, 2 * 10e-3
+RESUME_S, PLAN_S, OVERHEAD_S = 2 * 20.0 * N / 100_000, 2 * 20.0 * N / 100_000, 2 * 10e-3
 
 
 def cpu_s() -> float:
@@ -44,8 +45,17 @@ def resumed(folder: Path) -> float:
     return cpu_s() - before
 
 
+def planned(folder: Path) -> float:
+    """CPU of a step that is planned from the receipts of all."""
+    before = cpu_s()
+    pairs = Home(folder).receipts_of(map(with_output, range(N)))
+    assert all(receipt is not None and receipt.id == task.id for task, receipt in pairs)
+    return cpu_s() - before
+
+
 def test_finished_tasks_are_found_in_time(finished):
     assert resumed(finished) < RESUME_S
+    assert planned(finished) < PLAN_S
 
 
 def test_gathering_holds_one_folder_at_a_time_and_loses_nothing(finished, tmp_path):
@@ -59,6 +69,7 @@ def test_gathering_holds_one_folder_at_a_time_and_loses_nothing(finished, tmp_pa
     assert not list(ledger.folder.rglob("*.json"))
     assert {receipt.id: receipt for receipt in ledger.receipts()} == before
     assert resumed(finished) < RESUME_S
+    assert planned(finished) < PLAN_S
     some = [with_output(number) for number in range(0, N, 301)]
     assert [ledger.read(task.id).key for task in some] == [task.key for task in some]
     ledger.forget([task.id for task in some])

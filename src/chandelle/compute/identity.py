@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,7 @@ class Identity:
 def identity_of(path: Path) -> Identity:
     """Hash a file, or a folder: the names of its files with their hashes.
 
-    Temporary files (a dot first) are not content.
+    Temporary files (a dot first) are not content. A link counts as what it leads to.
 
     Raises
     ------
@@ -41,12 +42,26 @@ def identity_of(path: Path) -> Identity:
 
 
 def files_of(folder: Path) -> list[Path]:
-    """Files of a folder and of those in it, without temporary ones, sorted."""
-    found = []
-    for where, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not _is_temporary(name)]
-        found += [Path(where, name) for name in names if not _is_temporary(name)]
-    return sorted(found)
+    """Files of a folder and of those in it, without temporary ones, sorted.
+
+    Links to folders are followed, but for those that lead back to a folder around them.
+    """
+    return sorted(_walk(folder, frozenset()))
+
+
+def _walk(folder: Path, around: frozenset[tuple[int, int]]) -> Iterator[Path]:
+    """Files in a folder; `around` are device and inode of the folders that it is in."""
+    found = folder.stat()
+    here = (found.st_dev, found.st_ino)
+    if here in around:
+        return
+    with os.scandir(folder) as entries:
+        kept = [entry for entry in entries if not _is_temporary(entry.name)]
+    for entry in kept:
+        if entry.is_dir():
+            yield from _walk(folder / entry.name, around | {here})
+        else:
+            yield folder / entry.name
 
 
 def _is_temporary(name: str) -> bool:

@@ -67,12 +67,16 @@ class KnownIdentities:
 
     def _read(self) -> dict[str, list]:
         try:
-            return json.loads(self._path.read_text(encoding="utf-8"))
+            known = json.loads(self._path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
-        except ValueError as error:
+        except (OSError, ValueError) as error:
             _log.debug("%s: %s; files are hashed again", self._path, error)
             return {}
+        if not isinstance(known, dict):
+            _log.debug("%s: expected names; files are hashed again", self._path)
+            return {}
+        return {path: entry for path, entry in known.items() if _is_whole(entry)}
 
     def _write(self) -> None:
         try:
@@ -80,6 +84,14 @@ class KnownIdentities:
                 temporary.write_text(json.dumps(self._known), encoding="utf-8")
         except OSError as error:
             _log.debug("%s: %s; files will be hashed again", self._path, error)
+
+
+def _is_whole(entry: object) -> bool:
+    """Whether an entry holds looks and an identity."""
+    match entry:
+        case [list(), [str(), int(), int()]]:
+            return True
+    return False
 
 
 def _looks_of(path: Path) -> list:

@@ -8,7 +8,7 @@ is whole or absent, two of one task say the same, and a reader takes what it fin
 import logging
 import os
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -85,12 +85,11 @@ class Ledger:
 
     def write(self, receipt: Receipt) -> None:
         """Write a receipt; a failure never takes the place of a success."""
-        path = self.path_of(receipt.id)
         if not receipt.is_done:
-            former = self._read(path)
+            former = self.read(receipt.id)
             if former is not None and former.is_done:
                 return
-        with atomic_file(path) as temporary:
+        with atomic_file(self.path_of(receipt.id)) as temporary:
             temporary.write_text(receipt.to_json(), encoding="utf-8")
 
     def read(self, task_id: str) -> Receipt | None:
@@ -98,11 +97,35 @@ class Ledger:
         found = self._read(self.path_of(task_id))
         if found is not None:
             return found
-        for file in manifest.files_of(self.folder):
-            found = manifest.find_receipt(file, task_id)
-            if found is not None:
-                return found
-        return None
+        return self._gathered([task_id]).get(task_id)
+
+    def read_many(self, task_ids: Iterable[str]) -> dict[str, Receipt]:
+        """Receipts of tasks by id, without those that have none: what `read` says of each.
+
+        Files are looked for in the lists of their folders, and each manifest is read once.
+        """
+        left = set(task_ids)
+        found: dict[str, Receipt] = {}
+        for path in self._paths():
+            if path.stem in left:
+                receipt = self._read(path)
+                if receipt is not None:
+                    found[receipt.id] = receipt
+        found |= self._gathered(sorted(left - found.keys()))
+        # A list of a folder that another machine writes to may be some seconds old.
+        for task_id in left - found.keys():
+            receipt = self._read(self.path_of(task_id))
+            if receipt is not None:
+                found[task_id] = receipt
+        return found
+
+    def _gathered(self, task_ids: list[str]) -> dict[str, Receipt]:
+        """Receipts of tasks from manifests, by their ids in order."""
+        found: dict[str, Receipt] = {}
+        for file in manifest.files_of(self.folder) if task_ids else ():
+            for receipt in manifest.find_receipts(file, task_ids):
+                found.setdefault(receipt.id, receipt)
+        return found
 
     def receipts(self) -> Iterator[Receipt]:
         """Every whole receipt, one a task: where two stand, the one that is a file."""
@@ -119,15 +142,20 @@ class Ledger:
                     yield receipt
 
     def entries(self) -> dict[str, Entry]:
-        """Key and outcome of every task that has a receipt, by its id."""
-        found = {}
-        for file in manifest.files_of(self.folder):
-            found |= {task_id: Entry(key, "done") for task_id, key in manifest.keys_in(file)}
+        """Key and outcome of every task that has a receipt, by its id.
+
+        Files come before manifests, here and wherever both are read: what another driver gathers
+        meanwhile is in its manifest before its file is gone.
+        """
+        found: dict[str, Entry] = {}
         for path in self._paths():
             receipt = self._read(path)
             if receipt is not None:
                 outcome = "done" if receipt.is_done else receipt.reason
                 found[receipt.id] = Entry(receipt.key, outcome)
+        for file in manifest.files_of(self.folder):
+            for task_id, key in manifest.keys_in(file):
+                found.setdefault(task_id, Entry(key, "done"))
         return found
 
     def forget(self, task_ids: Collection[str]) -> None:

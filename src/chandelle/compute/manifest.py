@@ -1,12 +1,15 @@
 """Many receipts in one Parquet file, written and read a group at a time.
 
 Two drivers that gather at once write two files with the same or with overlapping receipts; nothing
-is lost. A manifest holds finished tasks alone.
+is lost. A manifest holds finished tasks alone. What of it cannot be read, a group or all, is told
+of once and counts for nothing, like a receipt that was cut.
 """
 
+import logging
 import uuid
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence, Set
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -16,14 +19,20 @@ import pyarrow.parquet as pq
 
 from chandelle.compute.receipt import Receipt
 from chandelle.core.atomic import atomic_file
+from chandelle.core.errors import InputError
 
+_log = logging.getLogger(__name__)
+_told: set[Path] = set()
 _ROWS = 1000
 _SCHEMA = pa.schema({"id": pa.string(), "key": pa.string(), "receipt": pa.string()})
 
 
-def files_of(folder: Path) -> list[Path]:
-    """Manifests of a stage."""
-    return sorted(folder.glob("manifest-*.parquet"))
+def files_of(folder: Path) -> Iterator[Path]:
+    """Find the manifests of a stage; those too that take the place of one while it is read."""
+    seen: set[Path] = set()
+    while fresh := sorted(set(folder.glob("manifest-*.parquet")) - seen):
+        seen.update(fresh)
+        yield from fresh
 
 
 def group_of(receipts: Sequence[Receipt]) -> pa.RecordBatch:
@@ -59,43 +68,113 @@ def write_manifest(folder: Path, groups: Iterable[pa.RecordBatch]) -> list[str]:
 
 def read_manifest(file: Path) -> Iterator[Receipt]:
     """Read receipts a group at a time."""
-    for batch in _batches(file, "receipt"):
-        for text in batch.column("receipt"):
-            yield Receipt.from_json(text.as_py())
+    for batch in _batches(file):
+        yield from _receipts(file, batch["receipt"])
 
 
-def find_receipt(file: Path, task_id: str) -> Receipt | None:
-    """Find the receipt of one task, in the one group that can hold it."""
-    parquet = pq.ParquetFile(file, pre_buffer=False)
-
-    def last_id(group: int) -> str:
-        return parquet.metadata.row_group(group).column(0).statistics.max
-
-    group = bisect_left(range(parquet.num_row_groups), task_id, key=last_id)
-    if group == parquet.num_row_groups:
-        return None
-    table = parquet.read_row_group(group, columns=["id", "receipt"], use_threads=False)
-    row = pc.index(table["id"], task_id).as_py()
-    return Receipt.from_json(table["receipt"][row].as_py()) if row >= 0 else None
+def find_receipts(file: Path, task_ids: Sequence[str]) -> Iterator[Receipt]:
+    """Find the receipts of tasks, by their ids in order, in the groups that can hold them."""
+    for batch in _batches(file, partial(_groups_with, task_ids=task_ids)):
+        held = batch["id"].to_pylist()
+        start, end = bisect_left(task_ids, held[0]), bisect_right(task_ids, held[-1])
+        asked = set(task_ids[start:end])
+        rows = [row for row, task_id in enumerate(held) if task_id in asked]
+        yield from _receipts(file, batch["receipt"].take(pa.array(rows, pa.int64())))
 
 
 def keys_in(file: Path) -> Iterator[tuple[str, str]]:
     """Ids and keys of all."""
-    for batch in _batches(file, "id", "key"):
+    for batch in _batches(file):
         yield from zip(batch["id"].to_pylist(), batch["key"].to_pylist(), strict=True)
 
 
-def _batches(file: Path, *columns: str) -> Iterator[pa.RecordBatch]:
-    """Read columns a group at a time: all at once takes ten times the memory of what is read."""
-    parquet = pq.ParquetFile(file, pre_buffer=False)
-    return parquet.iter_batches(batch_size=_ROWS, columns=list(columns), use_threads=False)
-
-
 def remove_receipts(file: Path, task_ids: Set[str]) -> None:
-    """Write a manifest anew without some tasks, if any of them is there."""
-    if task_ids.isdisjoint(task_id for task_id, _ in keys_in(file)):
+    """Write a manifest anew without some tasks, if any of them is there.
+
+    One with groups that cannot be read is put aside under another name: what they held is not
+    known, and must not come back. The others are kept.
+
+    Raises
+    ------
+    OSError
+        If the disk does not give it.
+    """
+    troubles: list[Exception] = []
+    batches = _batches(file, tell=troubles.append)
+    held = {task_id for batch in batches for task_id in batch["id"].to_pylist()}
+    for trouble in troubles:
+        if isinstance(trouble, OSError) and trouble.errno is not None:
+            raise trouble
+    if not troubles and task_ids.isdisjoint(held):
         return
     is_kept = ~pc.field("id").isin(list(task_ids))
-    groups = _batches(file, *_SCHEMA.names)
-    write_manifest(file.parent, (group.filter(is_kept) for group in groups))
-    file.unlink(missing_ok=True)
+    write_manifest(file.parent, (batch.filter(is_kept) for batch in _batches(file)))
+    if troubles:
+        file.replace(file.with_name(f"unreadable-{file.name}"))
+    else:
+        file.unlink(missing_ok=True)
+
+
+def _batches(
+    file: Path,
+    chosen: Callable[[pq.FileMetaData], Iterable[int]] | None = None,
+    *,
+    tell: Callable[[Exception], None] | None = None,
+) -> Iterator[pa.RecordBatch]:
+    """Read a group at a time: all at once takes ten times the memory of what is read.
+
+    Every column is read even where one is asked for, so that all who read agree on what is broken.
+    Of a manifest that is gone nothing is read: `files_of` finds what took its place.
+    """
+    tell = tell or partial(_tell, file)
+    try:
+        parquet = pq.ParquetFile(file, pre_buffer=False)
+    except FileNotFoundError:
+        return
+    except (OSError, pa.ArrowException) as error:
+        tell(error)
+        return
+    with parquet:
+        if not parquet.schema_arrow.equals(_SCHEMA):
+            tell(InputError(f"its columns are {', '.join(parquet.schema_arrow.names)}"))
+            return
+        for group in chosen(parquet.metadata) if chosen else range(parquet.num_row_groups):
+            try:
+                for batch in parquet.iter_batches(_ROWS, row_groups=[group], use_threads=False):
+                    batch.validate(full=True)
+                    yield batch
+            except (OSError, pa.ArrowException) as error:
+                tell(error)
+
+
+def _groups_with(metadata: pq.FileMetaData, task_ids: Sequence[str]) -> Iterator[int]:
+    """Groups between whose first and last id one of some lies; both are in order."""
+
+    def first_and_last(group: int) -> tuple[str, str]:
+        statistics = metadata.row_group(group).column(0).statistics
+        return statistics.min, statistics.max
+
+    groups = range(metadata.num_row_groups)
+    start = bisect_left(groups, task_ids[0], key=lambda group: first_and_last(group)[1])
+    for group in groups[start:]:
+        first, last = first_and_last(group)
+        if first > task_ids[-1]:
+            return
+        if bisect_left(task_ids, first) < bisect_right(task_ids, last):
+            yield group
+
+
+def _receipts(file: Path, texts: pa.Array) -> Iterator[Receipt]:
+    for text in texts.to_pylist():
+        try:
+            yield Receipt.from_json(text)
+        except InputError as error:
+            _tell(file, error)
+
+
+def _tell(file: Path, error: Exception) -> None:
+    """Warn of a manifest, once in a process."""
+    if file not in _told:
+        _told.add(file)
+        text = str(error).strip()
+        _log.warning("%s: %s; the tasks that it names there count as not done", file, text)

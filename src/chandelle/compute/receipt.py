@@ -83,7 +83,7 @@ class Receipt:
 
     @classmethod
     def from_json(cls, text: str) -> "Receipt":
-        """Read what `to_json` wrote.
+        """Read what `to_json` wrote; what it does not know it passes over.
 
         Raises
         ------
@@ -94,9 +94,14 @@ class Receipt:
             values = json.loads(text)
         except ValueError as error:
             raise InputError(f"not a whole receipt: {error}") from error
-        known = {part.name for part in fields(cls)} | {"schema"}
-        if not isinstance(values, dict) or set(values) != known:
-            raise InputError("not a whole receipt: its entries are others")
-        if values.pop("schema") != SCHEMA:
+        if not isinstance(values, dict):
+            raise InputError("not a whole receipt: expected entries with names")
+        if values.get("schema") != SCHEMA:
             raise InputError(f"a receipt of another version than {SCHEMA}")
-        return cls(**values)
+        try:
+            return cls(**{name: values[name] for name in _NAMES})
+        except KeyError as error:
+            raise InputError(f"not a whole receipt: {error.args[0]} is missing") from error
+
+
+_NAMES = tuple(part.name for part in fields(Receipt))

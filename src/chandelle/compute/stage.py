@@ -1,7 +1,8 @@
 """A stage as tasks: what it reads and writes, its settings, and how it plans its work in steps."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ from chandelle.compute.receipt import Receipt
 from chandelle.compute.task import Task
 from chandelle.core.config import StageConfig
 from chandelle.core.errors import ChandelleError
+
+_AT_ONCE = 20_000
+"""Receipts that are held at once: 100 MB or so."""
 
 
 class NotReadyError(ChandelleError):
@@ -55,6 +59,18 @@ class Home:
         if receipt is None or not receipt.is_done:
             raise NotReadyError(f"{task.stage} {task.key} is not done")
         return receipt
+
+    def receipts_of(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, Receipt | None]]:
+        """Tasks of an earlier step, each with its receipt; None for one that is not done.
+
+        Much faster than one by one, where receipts were gathered into a manifest.
+        """
+        waiting = iter(tasks)
+        while some := list(islice(waiting, _AT_ONCE)):
+            found = Ledger(self.folder, some[0].stage).read_many(task.id for task in some)
+            for task in some:
+                receipt = found.get(task.id)
+                yield task, receipt if receipt is not None and receipt.is_done else None
 
 
 class Plan(Sequence[Task]):

@@ -202,15 +202,13 @@ def _plan_gathering(
     home: Home, config: FitTasksConfig, *, fitting: Planner, out: str, work: str
 ) -> list[Task]:
     inputs, failed = {}, []
-    for number, task in enumerate(fitting(home, config)):
-        try:
-            receipt = home.receipt_of(task)
-        except NotReadyError:
-            if not config.mark_failed:
-                raise
+    for number, (task, receipt) in enumerate(home.receipts_of(fitting(home, config))):
+        if receipt is not None:
+            inputs |= {place: facts["sha256"] for place, facts in receipt.outputs.items()}
+        elif config.mark_failed:
             failed.append(number)
         else:
-            inputs |= {place: facts["sha256"] for place, facts in receipt.outputs.items()}
+            raise NotReadyError(f"{task.stage} {task.key} is not done")
     settings = {"fit": config.fit.record(), "blocks": f"{work}/arranged"}
     return [
         Task(
