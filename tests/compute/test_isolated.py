@@ -1,5 +1,6 @@
 """A process for one task: nothing of it outlives its parent, or itself."""
 
+import json
 import os
 import signal
 import subprocess
@@ -8,11 +9,12 @@ import time
 
 import psutil
 import pytest
-from small_tasks import task, wait_until
+from small_tasks import notes_of, task, wait_until
 
 import chandelle as ch
 from chandelle.compute.drive import Policy
 from chandelle.compute.isolated import run_isolated
+from chandelle.compute.slurm_array import run_element
 from chandelle.core.errors import InputError
 
 DRIVER = """
@@ -110,6 +112,14 @@ def test_a_map_runs_each_call_in_its_own_process(tmp_path, on):
     assert found[:2] == [(session, session) for _, session in found[:2]]
     assert found[2].reason == "lost"
     assert "SIGKILL" in found[2].error
+
+
+def test_an_element_of_an_array_runs_a_task_in_its_own_process(tmp_path):
+    one = task(1, is_isolated=True)
+    (tmp_path / "0.tasks").write_text(json.dumps([1, None, one.to_json()]))
+    run_element(tmp_path, tmp_path, 0)
+    [(pid, _)] = notes_of(tmp_path, one)
+    assert pid != os.getpid()
 
 
 def test_a_map_ends_a_call_over_its_memory(tmp_path):
