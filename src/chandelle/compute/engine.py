@@ -64,8 +64,9 @@ def perform(
     function: Callable | None = None,
 ) -> Outcome:
     """Run a task where it asks to be run: here, or in a process of its own."""
-    if task.is_isolated and function is None:
-        return run_isolated(task, folder, attempt=attempt, memory_gb=memory_gb)
+    if task.is_isolated:
+        how = {"memory_gb": memory_gb, "function": function}
+        return run_isolated(task, folder, attempt=attempt, **how)
     return run_task(task, folder, attempt=attempt, function=function)
 
 
