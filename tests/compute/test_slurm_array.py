@@ -1,69 +1,23 @@
 """Arrays of jobs on a Slurm that is played: few arrays, few questions, however long the plan."""
 
-import json
-import re
-import shlex
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
+from played_slurm import OUT_OF_TIME, PlayedSlurm
 from small_tasks import drive, task
 
-from chandelle.compute import slurm, slurm_array
+from chandelle.compute import slurm
 from chandelle.compute.profile import Profile
+from chandelle.compute.slurm import SlurmError
 from chandelle.compute.slurm_array import SlurmArrayEngine
-from chandelle.compute.task import Task
-from chandelle.compute.work import Outcome
 
 PROFILE = Profile(kind="slurm", walltime_min=70.0, task_min=20.0, jobs=8, memory_gb=(4.0, 8.0))
 
 
-class PlayedSlurm:
-    """Ends two elements, well, whenever it is asked; time goes by while one waits."""
-
-    def __init__(self) -> None:
-        self.now, self.arrays, self.asked = 1000.0, list[int](), 0
-        self.left: list[tuple[str, int, str]] = []
-        self.folders: dict[str, Path] = {}
-        self.longest = 0
-
-    def submit(self, script: str, options: Sequence[str]) -> str:
-        job = str(len(self.arrays))
-        last = re.search(r"--array=0-(\d+)%8", " ".join(options))
-        self.folders[job] = Path(shlex.split(script.splitlines()[-1])[-1])
-        self.arrays.append(int(last[1]) + 1)
-        self.left += [(job, number, "PENDING") for number in range(self.arrays[-1])]
-        return job
-
-    def elements_left(self) -> list[tuple[str, int, str]]:
-        self.asked += 1
-        for job, number, _ in self.left[:2]:
-            folder = self.folders[job]
-            lines = (folder / f"{number}.tasks").read_text().splitlines()
-            self.longest = max(self.longest, len(lines))
-            for line in lines:
-                done = Outcome(id=Task.from_json(json.loads(line)[2]).id, wall_s=1.0)
-                (folder / f"{done.id}.outcome").write_text(json.dumps(asdict(done)))
-        self.left = self.left[2:]
-        return self.left
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
 @pytest.fixture
-def played(monkeypatch) -> Iterator[PlayedSlurm]:
-    """Instead of the commands of Slurm and the clock; arrays of 20 elements."""
+def played(monkeypatch) -> PlayedSlurm:
     one = PlayedSlurm()
-    monkeypatch.setattr(slurm, "submit", one.submit)
-    monkeypatch.setattr(slurm, "elements_left", one.elements_left)
-    monkeypatch.setattr(slurm_array, "time", one)
-    monkeypatch.setattr(slurm_array, "_ELEMENTS", 20)
+    one.install(monkeypatch)
     return one
 
 
@@ -98,3 +52,61 @@ def test_long_work_is_seldom_asked_for(played, tmp_path, monkeypatch):
     assert 29.0 <= gaps[-1] <= 31.5
     assert len(asked) < 600
     assert engine.workers() == 1
+
+
+def test_a_controller_that_is_away_for_a_while_costs_time_alone(played, tmp_path, caplog):
+    played.fails = {"squeue": [1002.0, 1600.0]}
+    engine = SlurmArrayEngine(PROFILE, tmp_path)
+    tally = drive(tmp_path, [task(k) for k in range(40)], engine=engine)
+    assert (tally.done, tally.lost, tally.retried) == (40, 0, 0)
+    assert played.now > 1600.0
+    assert played.cancelled == []
+    assert caplog.text.count("Socket timed out") >= 3
+
+
+def test_a_controller_that_stays_away_ends_the_run(played, tmp_path):
+    played.fails = {"squeue": [1002.0, 9000.0]}
+    engine = SlurmArrayEngine(PROFILE, tmp_path)
+    with pytest.raises(SlurmError, match="Socket timed out"):
+        drive(tmp_path, [task(k) for k in range(40)], engine=engine)
+    assert 1002.0 + 900.0 <= played.now < 1002.0 + 1100.0
+
+
+def test_a_submission_that_fails_is_tried_again_and_loses_nothing(played, tmp_path):
+    played.fails = {"sbatch": [1000.0, 1200.0]}
+    engine = SlurmArrayEngine(PROFILE, tmp_path)
+    tally = drive(tmp_path, [task(k) for k in range(40)], engine=engine)
+    assert (tally.done, tally.lost, tally.retried) == (40, 0, 0)
+    assert played.arrays == [20]
+    assert len(list((tmp_path / "receipts" / "arrays").iterdir())) == 0
+
+
+def test_one_class_of_memory_that_is_not_taken_leaves_the_other_its_own(
+    played, tmp_path, monkeypatch
+):
+    engine = SlurmArrayEngine(PROFILE, tmp_path)
+    submit, taken = played.submit, []
+
+    def once(script, options):
+        taken.append(options)
+        if len(taken) == 2:
+            raise OUT_OF_TIME
+        return submit(script, options)
+
+    monkeypatch.setattr(slurm, "submit", once)
+    tasks = [*(task(k) for k in range(4)), *(task(k, memory_gb=6.0) for k in range(4, 8))]
+    assert drive(tmp_path, tasks, engine=engine).done == 8
+    assert played.arrays == [4, 4]
+
+
+def test_a_submission_that_can_never_be_taken_ends_the_run_at_once(played, tmp_path, monkeypatch):
+    def refuse(script, options):
+        raise SlurmError(
+            "sbatch: error: Invalid account or account/partition combination specified"
+        )
+
+    monkeypatch.setattr(slurm, "submit", refuse)
+    engine = SlurmArrayEngine(PROFILE, tmp_path)
+    with pytest.raises(SlurmError, match="Invalid account"):
+        drive(tmp_path, [task(1)], engine=engine)
+    assert played.now < 1010.0
