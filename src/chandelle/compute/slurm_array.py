@@ -2,7 +2,8 @@
 
 Tasks that are out at the same time go into one array; an element runs some of them one after the
 other and leaves the outcome of each as a small file. An element that ended without one died in the
-first task it had begun: that one is lost, those behind it are handed out again.
+first task it had begun: that one is lost, those behind it are handed out again. One that ended
+before it had begun any tells of its place, not of its tasks: all are handed out again, later.
 """
 
 import logging
@@ -18,7 +19,7 @@ from pathlib import Path
 from chandelle.compute import slurm
 from chandelle.compute.array_folder import ArrayFolder, Order
 from chandelle.compute.engine import perform
-from chandelle.compute.ledger import ARRAYS
+from chandelle.compute.ledger import ARRAYS, Ledger
 from chandelle.compute.patience import Patience
 from chandelle.compute.profile import Profile
 from chandelle.compute.resources import next_gb
@@ -32,8 +33,11 @@ _MOST_TASKS = 10
 """Tasks of an element at most, where its walltime holds them."""
 _POLL_S, _POLL_PART, _LONGEST_POLL_S = 1.0, 0.01, 30.0
 """Between two looks: a hundredth of the age of the newest array, within these."""
-_GRACE_S = 5.0
-"""How long the files of an element may come after its end, on a file system of the network."""
+_START_MIN = 2.0
+"""What a job takes before its first task."""
+_EMPTY_ROUNDS = 4
+"""How often in a row elements may end before they begin a task, with growing waits, while no other
+is at work."""
 _AWAY_S = 900.0
 """How long the commands of Slurm may fail before the run ends."""
 _NEVER = re.compile(
@@ -46,8 +50,8 @@ _NEVER = re.compile(
 
 @dataclass(slots=True)
 class _Array:
-    """One array: the orders of each element, when it was submitted, when an element was first seen
-    gone, and whether all went well so far.
+    """One array: what is left of the orders of each element, when it was submitted, when an element
+    was first seen gone, which have finished a task, which ended too early, files seen last.
     """
 
     job: str
@@ -55,7 +59,13 @@ class _Array:
     elements: dict[int, list[Order]]
     submitted: float
     gone: dict[int, float] = field(default_factory=dict)
-    is_clean: bool = True
+    worked: set[int] = field(default_factory=set)
+    failed: set[int] = field(default_factory=set)
+    names: set[str] = field(default_factory=set)
+
+    def has_begun(self, number: int) -> bool:
+        """Whether the first of the tasks that are left of an element was begun."""
+        return f"{self.elements[number][0].task.id}.begun" in self.names
 
 
 class SlurmArrayEngine:
@@ -67,22 +77,30 @@ class SlurmArrayEngine:
         What the site wants to know.
     folder : Path
         Folder of the run, which the nodes see under the same name.
+    grace_s : float
+        How long the files of an element may come after its end: a file system of the network shows
+        them late, by up to a minute.
     """
 
-    def __init__(self, profile: Profile, folder: Path) -> None:
+    def __init__(self, profile: Profile, folder: Path, *, grace_s: float = 60.0) -> None:
         self._profile, self._folder = profile, folder.absolute()
         self._home = self._folder / "receipts" / ARRAYS
-        held = int(profile.walltime_min / profile.task_min)
+        self._grace_s = grace_s
+        held = max(int((profile.walltime_min - _START_MIN) / profile.task_min), 1)
         self._window = _ELEMENTS * min(held, _MOST_TASKS)
         self._waiting: list[Order] = []
         self._arrays: list[_Array] = []
-        self._running, self._queued, self._polled = 0, 0, 0.0
+        self._running, self._queued, self._polled, self._is_at_work = 0, 0, 0.0, False
         self._submits, self._looks = Patience(10.0, 300.0), Patience(_POLL_S, 60.0)
+        self._starts, self._trouble = Patience(30.0, 600.0), ""
 
     def window(self) -> int:
         """As many as an array holds; no more before half of them are done, so that arrays are few.
 
-        Slurm runs as many at a time as the profile says.
+        It is far more than jobs run at a time, unlike with dask: an element takes several tasks, so
+        that Python starts once for them; each array waits anew in the queue, and sites limit how
+        many there are, not how long they are. Slurm runs as many elements of an array at a time as
+        the profile says.
         """
         is_filling = bool(self._waiting) or self._n_out() <= self._window // 2
         return self._window if is_filling else 0
@@ -100,7 +118,8 @@ class SlurmArrayEngine:
         Raises
         ------
         SlurmError
-            If the commands of Slurm have failed for long, or a submission would always be refused.
+            If the commands of Slurm have failed for long, a submission would always be refused, or
+            jobs end again and again before they begin a task.
         """
         until = time.monotonic() + timeout
         while True:
@@ -144,7 +163,7 @@ class SlurmArrayEngine:
 
     def _flush(self, now: float) -> None:
         """Submit an array for each class of memory among the tasks that wait."""
-        while self._waiting and self._submits.is_ready(now):
+        while self._waiting and self._submits.is_ready(now) and self._starts.is_ready(now):
             gb = min(order.gb for order in self._waiting)
             array = self._start([order for order in self._waiting if order.gb == gb], gb, now)
             if array is None:
@@ -196,12 +215,19 @@ class SlurmArrayEngine:
         self._polled = now
         for array in self._arrays:
             found += _outcomes_of(array)
+        if found:
+            self._starts.worked()
         if self._arrays:
             found += self._missing(now)
         for array in [array for array in self._arrays if not array.elements]:
             self._arrays.remove(array)
-            if array.is_clean:
-                array.folder.remove()
+            array.folder.remove(but_logs=array.failed)
+        if not found and self._starts.n_failed >= _EMPTY_ROUNDS and not self._is_at_work:
+            raise slurm.SlurmError(
+                f"{self._folder}: jobs ended before they began a task, {_EMPTY_ROUNDS} times in a "
+                f"row, last {self._trouble}; see that the nodes see {sys.executable} and this "
+                "folder, then give the same command again"
+            )
         return found
 
     def _missing(self, now: float) -> list[Outcome]:
@@ -216,12 +242,16 @@ class SlurmArrayEngine:
                 alive[job].add(number)
                 states[state] += 1
         self._running, self._queued = states["RUNNING"], states["PENDING"]
-        lost = []
+        found, at_work = [], False
         for array in self._arrays:
-            for number in sorted(array.elements.keys() - alive[array.job]):
-                if now - array.gone.setdefault(number, now) >= _GRACE_S:
-                    lost += self._lost(array, number)
-        return lost
+            for number in sorted(array.elements):
+                is_alive = number in alive[array.job]
+                if is_alive or now - array.gone.setdefault(number, now) < self._grace_s:
+                    at_work = at_work or array.has_begun(number)
+                else:
+                    found += self._ended(array, number, now)
+        self._is_at_work = at_work
+        return found
 
     def _look(self, now: float) -> list[tuple[str, int, str]] | None:
         """Elements in the queue; None, and what was known holds on, where Slurm does not answer."""
@@ -240,24 +270,42 @@ class SlurmArrayEngine:
         self._looks.worked()
         return left
 
-    def _lost(self, array: _Array, number: int) -> list[Outcome]:
-        """Tell of an element that is gone; tasks behind the one it died in are handed out again."""
-        array.is_clean = False
-        first, *behind = array.elements.pop(number)
-        has_begun = f"{first.task.id}.begun" in array.folder.names()
-        self._waiting += behind if has_begun else []
+    def _ended(self, array: _Array, number: int, now: float) -> list[Outcome]:
+        """Tell of an element that is gone; what it had not begun is handed out again."""
+        array.failed.add(number)
         log = array.folder.log(number)
-        error = f"element {number} of job {array.job} ended without an outcome, see {log}"
-        dead = [first] if has_begun else [first, *behind]
-        return [Outcome(id=order.task.id, reason="lost", error=error) for order in dead]
+        said = f"element {number} of job {array.job} ({log}; {array.folder.last_words(number)})"
+        has_begun = array.has_begun(number)
+        orders = array.elements.pop(number)
+        if has_begun:
+            self._starts.worked()
+            self._waiting += orders[1:]
+            return [self._lost(orders[0].task, said)]
+        self._waiting += orders
+        if number not in array.worked and self._starts.is_ready(now):
+            self._starts.failed(now)
+            self._trouble = said
+            wait = self._starts.ready - now
+            _log.warning("ended before it began a task: %s; tried again in %.0f s", said, wait)
+        return []
+
+    def _lost(self, task: Task, said: str) -> Outcome:
+        """Say that a task died with its element, unless a receipt says what came of it."""
+        receipt = Ledger(self._folder, task.stage).read(task.id)
+        if receipt is None:
+            error = f"ended without an outcome: {said}"
+            return Outcome(id=task.id, reason="lost", error=error)
+        how = {"reason": receipt.reason, "error": receipt.error, "wall_s": receipt.wall_s}
+        return Outcome(id=task.id, **how)
 
 
 def _outcomes_of(array: _Array) -> list[Outcome]:
     """Take the outcomes that have come as files."""
-    found, names = [], array.folder.names()
+    found, array.names = [], array.folder.names()
     for number, orders in list(array.elements.items()):
-        while orders and f"{orders[0].task.id}.outcome" in names:
+        while orders and f"{orders[0].task.id}.outcome" in array.names:
             found.append(array.folder.outcome(orders.pop(0).task.id))
+            array.worked.add(number)
         if not orders:
             del array.elements[number]
     return found
