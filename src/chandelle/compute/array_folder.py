@@ -1,8 +1,9 @@
 """What the driver of an array of jobs and its elements tell each other: small files of one folder.
 
-``K.tasks``, what element K is to run; ``K.started``, the number of its job; ``K.log``, what it
-said; ``ID.begun`` and ``ID.outcome`` of each task, by the element. Names are read by listing the
-folder, which a file system of the network answers anew, and by one call for all of them.
+``driver.json``, whose it is; ``job``, the number of the array; ``K.tasks``, what element K is to
+run; ``stop``, where no element is to begin a task any more; by the elements ``K.started`` with the
+number of the array, ``K.log``, and ``ID.begun`` and ``ID.outcome`` of each task. Names are read by
+listing the folder, which a file system of the network answers anew, in one call for all.
 """
 
 import json
@@ -13,10 +14,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from chandelle.compute.array_owner import FILE, claim
 from chandelle.compute.task import Task
 from chandelle.compute.work import Outcome
 from chandelle.core.atomic import atomic_file
 
+_JOB, _STOP, _OLD = "job", "stop", ".old-"
 _TAIL = 300
 """Letters of the end of a log that are quoted."""
 
@@ -49,10 +52,12 @@ class ArrayFolder:
 
     @classmethod
     def make(cls, home: Path) -> "ArrayFolder":
-        """Make a new one."""
-        path = home / uuid.uuid4().hex
-        path.mkdir(parents=True)
-        return cls(path)
+        """Make a new one, of this process: no other driver sees it unclaimed."""
+        name = uuid.uuid4().hex
+        new = home / f".new-{name}"
+        new.mkdir(parents=True)
+        claim(new)
+        return cls(new.rename(home / name))
 
     def names(self) -> set[str]:
         """Files that are there now."""
@@ -72,6 +77,30 @@ class ArrayFolder:
         text = (self.path / f"{number}.tasks").read_text(encoding="utf-8")
         rows = map(json.loads, text.splitlines())
         return [Order(Task.from_json(task), attempt, gb) for attempt, gb, task in rows]
+
+    def take(self, job: str) -> None:
+        """Write down the number of the array."""
+        (self.path / _JOB).write_text(job, encoding="ascii")
+
+    def job(self) -> str:
+        """Number of the array, as its driver or an element wrote it; nothing if none has."""
+        names = self.names()
+        for name in [_JOB, *(name for name in names if name.endswith(".started"))]:
+            if name in names and (job := (self.path / name).read_text(encoding="ascii")):
+                return job
+        return ""
+
+    def stop(self) -> None:
+        """Let elements begin no further task."""
+        (self.path / _STOP).touch()
+
+    def go_on(self) -> None:
+        """Let them begin tasks again."""
+        (self.path / _STOP).unlink(missing_ok=True)
+
+    def is_stopped(self) -> bool:
+        """Whether no further task is to be begun."""
+        return _STOP in self.names()
 
     def start(self, number: int) -> None:
         """Say that an element has started, and the number of its array."""
@@ -110,9 +139,20 @@ class ArrayFolder:
             for name in self.names() - {f"{number}.log" for number in but_logs}:
                 (self.path / name).unlink(missing_ok=True)
             return
-        aside = self.path.with_name(f".{self.path.name}")
+        aside = self.path.with_name(f"{_OLD}{self.path.name}")
         try:
             self.path.rename(aside)
         except FileNotFoundError:
             return
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def folders_in(home: Path) -> list[ArrayFolder]:
+    """Arrays that have a driver, or had one; what was left of a removal is removed."""
+    found = []
+    for path in home.iterdir() if home.is_dir() else ():
+        if path.name.startswith(_OLD):
+            shutil.rmtree(path, ignore_errors=True)
+        elif not path.name.startswith(".") and (path / FILE).exists():
+            found.append(ArrayFolder(path))
+    return found

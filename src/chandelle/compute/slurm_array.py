@@ -3,7 +3,8 @@
 Tasks that are out at the same time go into one array; an element runs some of them one after the
 other and leaves the outcome of each as a small file. An element that ended without one died in the
 first task it had begun: that one is lost, those behind it are handed out again. One that ended
-before it had begun any tells of its place, not of its tasks: all are handed out again, later.
+before it had begun any tells of its place, not of its tasks: all are handed out again, later. What
+another driver left running, which is dead, is finished first (`array_orphans`).
 """
 
 import logging
@@ -18,6 +19,8 @@ from pathlib import Path
 
 from chandelle.compute import slurm
 from chandelle.compute.array_folder import ArrayFolder, Order
+from chandelle.compute.array_orphans import Orphans, View
+from chandelle.compute.array_owner import Pulse, release
 from chandelle.compute.engine import perform
 from chandelle.compute.ledger import ARRAYS, Ledger
 from chandelle.compute.patience import Patience
@@ -93,6 +96,9 @@ class SlurmArrayEngine:
         self._running, self._queued, self._polled, self._is_at_work = 0, 0, 0.0, False
         self._submits, self._looks = Patience(10.0, 300.0), Patience(_POLL_S, 60.0)
         self._starts, self._trouble = Patience(30.0, 600.0), ""
+        self._held: list[Order] = []
+        self._orphans, self._pulse = Orphans(self._home), Pulse()
+        self._opened = time.monotonic()
 
     def window(self) -> int:
         """As many as an array holds; no more before half of them are done, so that arrays are few.
@@ -106,7 +112,8 @@ class SlurmArrayEngine:
         return self._window if is_filling else 0
 
     def _n_out(self) -> int:
-        return sum(len(orders) for array in self._arrays for orders in array.elements.values())
+        in_arrays = (orders for array in self._arrays for orders in array.elements.values())
+        return len(self._held) + sum(map(len, in_arrays))
 
     def submit(self, task: Task, *, attempt: int, memory_gb: float | None = None) -> None:
         """Keep a task for the next array."""
@@ -123,16 +130,18 @@ class SlurmArrayEngine:
         """
         until = time.monotonic() + timeout
         while True:
-            self._flush(time.monotonic())
-            found = self._collect()
-            is_idle = not self._arrays and not self._waiting
+            now = time.monotonic()
+            found = self._collect(now) + self._sift()
+            if not found:
+                self._flush(now)
+            is_idle = not (self._arrays or self._waiting or self._held)
             if found or is_idle or time.monotonic() >= until:
                 return found
             time.sleep(min(_POLL_S, max(until - time.monotonic(), 0.0)))
 
     def workers(self) -> int:
-        """Elements that run."""
-        return self._running
+        """Elements that run, those too that end after the task they are at."""
+        return self._running + self._orphans.workers()
 
     def queued(self) -> int:
         """Elements that wait in the queue."""
@@ -141,7 +150,8 @@ class SlurmArrayEngine:
     def revive(self) -> str:
         """Nothing can be asked for twice: what waits, waits in the queue."""
         if not self._arrays:
-            return f"{len(self._waiting)} tasks wait until sbatch takes them"
+            n_waiting = len(self._waiting) + len(self._held)
+            return f"{n_waiting} tasks wait until Slurm takes them and former jobs have ended"
         jobs = ",".join(array.job for array in self._arrays)
         return f"{self._queued} elements wait in the queue; squeue --jobs={jobs} says why"
 
@@ -154,15 +164,35 @@ class SlurmArrayEngine:
         return False
 
     def close(self) -> None:
-        """Take back what has not ended."""
+        """Take back what has not ended; the next driver of the folder awaits its end."""
+        self._pulse.stop()
         for array in self._arrays:
             try:
                 slurm.cancel(array.job)
             except slurm.SlurmError as error:
                 _log.warning("%s", error)
+            release(array.folder.path)
+
+    def _sift(self) -> list[Outcome]:
+        """Keep back tasks whose former run may be under way; what came of those that were."""
+        if self._orphans.is_unclear():
+            return []
+        orders, self._held = self._held, []
+        fresh, self._waiting = self._waiting, []
+        found = []
+        for order in [*orders, *fresh]:
+            if self._orphans.holds(order.task):
+                self._held.append(order)
+            elif (outcome := self._orphans.told(order.task)) is not None:
+                found.append(outcome)
+            else:
+                self._waiting.append(order)
+        return found
 
     def _flush(self, now: float) -> None:
         """Submit an array for each class of memory among the tasks that wait."""
+        if self._orphans.is_unclear():
+            return
         while self._waiting and self._submits.is_ready(now) and self._starts.is_ready(now):
             gb = min(order.gb for order in self._waiting)
             array = self._start([order for order in self._waiting if order.gb == gb], gb, now)
@@ -188,39 +218,52 @@ class SlurmArrayEngine:
         try:
             job = slurm.submit(script, [*options, array])
         except slurm.SlurmError as error:
-            self._take_refusal(error, folder, now)
+            job = self._take_refusal(error, folder, now)
+        if not job:
             return None
         self._submits.worked()
+        folder.take(job)
+        self._pulse.add(folder.path)
         _log.info("job %s: %d tasks in %d elements", job, len(orders), len(elements))
         return _Array(job, folder, elements, now)
 
-    def _take_refusal(self, error: slurm.SlurmError, folder: ArrayFolder, now: float) -> None:
+    def _take_refusal(self, error: slurm.SlurmError, folder: ArrayFolder, now: float) -> str:
         """Let a submission be tried later, unless it never can be taken or nothing else goes on.
 
-        Without its folder an array that was taken all the same has nothing to run.
+        Slurm may have taken the array all the same. If an element has started it is kept, and this
+        is its number; else, without its folder, it has nothing to run.
         """
+        folder.stop()
+        if job := folder.job():
+            folder.go_on()
+            return job
         folder.remove()
         self._submits.failed(now)
         is_over = not self._arrays and self._submits.lasted(now) > _AWAY_S
         if is_over or _NEVER.search(str(error)):
             raise error
         _log.warning("%s; tried again in %.0f s", error, self._submits.ready - now)
+        return ""
 
-    def _collect(self) -> list[Outcome]:
+    def _collect(self, now: float) -> list[Outcome]:
         """Look for outcomes and for elements that ended without, unless that was done just now."""
-        now, found = time.monotonic(), list[Outcome]()
-        age = now - max((array.submitted for array in self._arrays), default=now)
+        age = now - max((array.submitted for array in self._arrays), default=self._opened)
         if now - self._polled < min(max(_POLL_PART * age, _POLL_S), _LONGEST_POLL_S):
             return []
-        self._polled = now
+        self._polled, found = now, list[Outcome]()
         for array in self._arrays:
             found += _outcomes_of(array)
         if found:
             self._starts.worked()
-        if self._arrays:
-            found += self._missing(now)
+        if self._arrays or self._orphans.is_any():
+            self._orphans.judge()
+            view = self._look(now)
+            if view is not None:
+                self._orphans.look(view)
+                found += self._missing(view, now)
         for array in [array for array in self._arrays if not array.elements]:
             self._arrays.remove(array)
+            self._pulse.drop(array.folder.path)
             array.folder.remove(but_logs=array.failed)
         if not found and self._starts.n_failed >= _EMPTY_ROUNDS and not self._is_at_work:
             raise slurm.SlurmError(
@@ -230,14 +273,11 @@ class SlurmArrayEngine:
             )
         return found
 
-    def _missing(self, now: float) -> list[Outcome]:
+    def _missing(self, view: View, now: float) -> list[Outcome]:
         """Tasks of elements that ended without saying what came of them."""
-        left = self._look(now)
-        if left is None:
-            return []
         alive: dict[str, set[int]] = {array.job: set() for array in self._arrays}
         states: Counter[str] = Counter()
-        for job, number, state in left:
+        for job, number, state in view:
             if job in alive:
                 alive[job].add(number)
                 states[state] += 1
@@ -253,12 +293,12 @@ class SlurmArrayEngine:
         self._is_at_work = at_work
         return found
 
-    def _look(self, now: float) -> list[tuple[str, int, str]] | None:
+    def _look(self, now: float) -> View | None:
         """Elements in the queue; None, and what was known holds on, where Slurm does not answer."""
         if not self._looks.is_ready(now):
             return None
         try:
-            left = slurm.elements_left()
+            view = slurm.elements_left()
         except slurm.SlurmError as error:
             self._looks.failed(now)
             if self._looks.lasted(now) > _AWAY_S:
@@ -268,7 +308,7 @@ class SlurmArrayEngine:
             )
             return None
         self._looks.worked()
-        return left
+        return view
 
     def _ended(self, array: _Array, number: int, now: float) -> list[Outcome]:
         """Tell of an element that is gone; what it had not begun is handed out again."""
@@ -315,6 +355,8 @@ def run_element(folder: Path, array: ArrayFolder, number: int) -> None:
     """Run the tasks of one element, one after the other, each leaving its outcome."""
     array.start(number)
     for order in array.orders(number):
+        if array.is_stopped():
+            return
         array.begin(order.task)
         how = {"attempt": order.attempt, "memory_gb": order.memory_gb}
         array.tell(perform(order.task, folder, **how))
