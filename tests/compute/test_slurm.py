@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 from local_slurm import slurm_site
+from short_grace import open_engine
 from slurm_marks import ON_SLURM
 from small_tasks import (
     FAST,
@@ -20,7 +21,6 @@ from small_tasks import (
 )
 
 from chandelle.compute.ledger import Ledger
-from chandelle.compute.places import open_engine
 
 pytestmark = ON_SLURM
 SITE = {"memory_gb": [0.5, 1.0], "walltime_min": 3, "task_min": 1, "jobs": 4}

@@ -14,6 +14,9 @@ a job taken back in the middle (scancel)    compute/test_slurm
 a walltime shorter than the work            faults/test_worker_faults, faults/test_slurm_faults
 a queue that does not answer                compute/test_keeper, compute/test_slurm_commands
 a driver that is killed, and a rerun        faults/test_driver_faults, pipeline/test_chain_faults
+a driver of job arrays that is killed       faults/test_array_faults
+a controller of Slurm that is away          compute/test_slurm_array
+nodes where no job starts                   compute/test_slurm_array
 two drivers at once                         faults/test_driver_faults, pipeline/test_chain_faults
 a full disk, a read-only one                faults/test_driver_faults
 an output cut off under its receipt         faults/test_driver_faults, pipeline/test_status

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 from local_slurm import slurm_site, write_profile
+from short_grace import open_engine
 from slurm_marks import ON_SLURM
 from small_tasks import assert_stands_once, begun, drive, notes_of, task
 
 from chandelle.compute.drive import Policy
 from chandelle.compute.ledger import ARRAYS, Ledger
-from chandelle.compute.places import open_engine
 
 pytestmark = ON_SLURM
 SITE = {"memory_gb": [0.5, 1.5], "task_min": 0.5}
