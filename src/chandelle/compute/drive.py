@@ -20,6 +20,7 @@ from chandelle.compute.usage import Usage
 from chandelle.compute.waiting import Attempt, Outage, Waiting, backoff
 from chandelle.compute.watchdog import Watchdog
 from chandelle.compute.work import Outcome, receipt_of
+from chandelle.core.atomic import sweep_leftovers
 from chandelle.core.errors import ChandelleError
 
 _log = logging.getLogger(__name__)
@@ -69,6 +70,7 @@ class Driver:
         self._waiting, self._outage = Waiting(), Outage(self.policy)
         self._watchdog = Watchdog(engine, stage, self.policy, self._clock)
         self._place: Outcome | None = None
+        self._written_to: set[Path] = set()
 
     def run(self, tasks: Iterable[Task], *, total: int) -> Tally:
         """Run all tasks that have no receipt.
@@ -95,6 +97,8 @@ class Driver:
             with Beacon(self.ledger.folder, self.tally):
                 self._work_off(self._unfinished(tasks))
             if self._place is None:
+                for folder in self._written_to:
+                    sweep_leftovers(folder, done=())
                 self.ledger.compact()
                 return self.tally
             trouble = self._place.error
@@ -165,6 +169,7 @@ class Driver:
             if attempt is None:
                 return
             self._out[attempt.task.id] = attempt
+            self._written_to |= {(self.folder / name).parent for name in attempt.task.outputs}
             self.engine.submit(attempt.task, attempt=attempt.number, memory_gb=attempt.memory_gb)
             if attempt.is_alone:
                 return

@@ -163,9 +163,9 @@ def _task(item: Any, *, stage: str, reference: str, code: str, how: dict[str, An
 
 
 def _results(folder: Path, stage: str, tasks: list[Task]) -> Iterator[Any]:
-    ledger = Ledger(folder, stage)
+    receipts = Ledger(folder, stage).read_many(task.id for task in tasks)
     for task in tasks:
-        receipt = ledger.read(task.id)
+        receipt = receipts.get(task.id)
         if receipt is not None and receipt.is_done:
             yield _read(folder, task)
         else:

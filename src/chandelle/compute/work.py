@@ -70,8 +70,8 @@ def run_task(
         if former is not None and former.is_done:
             return Outcome(id=task.id, wall_s=0.0)
         keep_programs()
-        for name in task.outputs:
-            remove_leftovers(folder / name)
+        if attempt > 1:
+            remove_leftovers(*(folder / name for name in task.outputs))
         with usage:
             facts = (function or function_of(task.call))(task, folder)
             outputs = _outputs_of(task, folder)
