@@ -25,7 +25,7 @@ MODES = 1 + 2 * len(_WAVES)
 """The constant, then a cosine and a sine a wave."""
 FEATURES = 16
 """Waves in time that make one coefficient."""
-_NODES = 5
+_NODES = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +149,7 @@ def cloud_loss(
 def mean_cloud_loss(
     coefficients: Float[Array, "exposure coefficient"], *, width: Float[Array, ""]
 ) -> Float[Array, " exposure"]:
-    """Mean loss over a square field, by Gauss-Legendre quadrature of 5 x 5 nodes.
+    """Mean loss over a square field, by Gauss-Legendre quadrature of 8 x 8 nodes.
 
     Parameters
     ----------

@@ -341,19 +341,20 @@ def night_bounds(
         MJD; equal where the sun stays above, a day apart where it stays below.
     """
     # Mean local midnight, then the true one: the equation of time is up to 16 min.
-    midnight = night + (-site.longitude / 360.0) % 1.0
+    midnight: Floats = (night + (-site.longitude / 360.0) % 1.0).astype(np.float64)
     ra, _ = sun_position(midnight)
     off = (sidereal_time(midnight, site.longitude) - ra) % 360.0 - 180.0
-    midnight = midnight - off / 360.0
+    midnight = np.subtract(midnight, off / 360.0)
     return _crossing(midnight, -1.0, site, sun_limit), _crossing(midnight, 1.0, site, sun_limit)
 
 
 def _crossing(midnight: Floats, side: float, site: Site, sun_limit: float) -> Floats:
-    lat, when = np.radians(site.latitude), midnight.astype(np.float64)
+    lat = np.radians(site.latitude)
+    when: Floats = midnight.astype(np.float64)
     for _ in range(4):
         dec = np.radians(sun_position(when)[1])
         cos = np.sin(np.radians(sun_limit)) - np.sin(lat) * np.sin(dec)
         hour = np.degrees(np.arccos(np.clip(cos / (np.cos(lat) * np.cos(dec)), -1.0, 1.0)))
         # The hour angle at midnight is 180 deg; the sun gains a turn a day.
-        when = np.asarray(midnight + side * (180.0 - hour) / 360.0, np.float64)
+        when = (midnight + side * (180.0 - hour) / 360.0).astype(np.float64)
     return when
