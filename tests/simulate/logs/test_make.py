@@ -3,6 +3,7 @@
 import dataclasses
 
 import astropy.units as u
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,12 +20,15 @@ from chandelle.simulate.logs.settings import Program
 from chandelle.simulate.logs.ztf import ZTF_LOG
 
 SETTINGS = {"ZTF": ZTF_LOG, "DEEP": DEEP_LOG, "LSST": LSST_LOG}
-SMALL = dataclasses.replace(ZTF_LOG, fields=ZTF_LOG.fields.select(slice(300, None, 40)))
+SMALL = dataclasses.replace(
+    ZTF_LOG, fields=ZTF_LOG.fields.select(np.arange(300, len(ZTF_LOG.fields), 40))
+)
 
 
 @pytest.fixture(scope="module")
 def years():
-    return {name: make_log(each, seed=4, nights=365) for name, each in SETTINGS.items()}
+    nights = {"ZTF": 365, "DEEP": 365, "LSST": 120}
+    return {name: make_log(SETTINGS[name], seed=4, nights=n) for name, n in nights.items()}
 
 
 def rows_of(log, n, seed=1):
@@ -81,8 +85,7 @@ def gaps_of(log, band, keep):
     rows = (log["band"] == band) & keep
     table = pd.DataFrame({"field": log["field"][rows], "night": log["night"][rows]})
     nights = table.drop_duplicates().sort_values(["field", "night"])
-    gap = nights.groupby("field")["night"].diff().dropna().to_numpy()
-    return gap
+    return nights.groupby("field")["night"].diff().dropna().to_numpy()
 
 
 def test_cadence_of_ztf(years):
@@ -164,9 +167,9 @@ def test_clouds_come_back_from_the_seed(years):
     assert 0.4 < clear.mean() < 0.8
     assert np.array_equal(clear, coefficients[:, 0] == 0.0)
     line = np.linspace(-3.6, 3.6, 25)
-    xi, eta = np.meshgrid(line, line)
+    xi, eta = (jnp.asarray(each) for each in np.meshgrid(line, line))
     for row in np.flatnonzero(~clear)[:20]:
-        mean = np.asarray(cloud_loss(coefficients[row], xi, eta)).mean()
+        mean = np.asarray(cloud_loss(jnp.asarray(coefficients[row]), xi, eta)).mean()
         assert abs(mean / log["cloud_mag"][row] - 1.0) < 0.05
     # A clear sky and airmass 1 give the zero point of the settings.
     for band in ZTF_LOG.bands:
@@ -190,19 +193,11 @@ def test_impossible_surveys_are_refused():
     )
     with pytest.raises(InputError, match="nothing observed in 5 nights"):
         make_log(south, seed=1, nights=5)
-    quick = dataclasses.replace(SMALL.bands[0], exptime_s=0.1)
     fast = dataclasses.replace(
         ZTF_LOG,
-        bands=(quick,),
+        bands=(dataclasses.replace(ZTF_LOG.bands[0], exptime_s=0.1),),
         overhead_s=1.0,
-        programs=(Program(bands=("ztfg",), interval_nights=0.1),),
-        fields=ZTF_LOG.fields,
+        programs=(Program(bands=("ztfg",), interval_nights=1.0, repeats=9),),
     )
     with pytest.raises(InputError, match="at most 2048; lengthen the exposures"):
-        make_log(
-            dataclasses.replace(
-                fast, programs=(Program(bands=("ztfg",), interval_nights=0.1, repeats=9),)
-            ),
-            seed=1,
-            nights=9,
-        )
+        make_log(fast, seed=1, nights=9)

@@ -24,10 +24,12 @@ def brightness(dark, wave, *, lit=0.0, moon=-30.0, apart=70.0, sun=-40.0, height
 
 def test_moonlight_against_the_sky_model_of_paranal():
     # ESO SkyCalc 1.4.3 (Noll et al. 2012, Jones et al. 2013), full moon 45 deg high and 45 deg from
-    # a field at zenith: Vega magnitudes, brought to AB by 0.00, 0.21, 0.45. Both laws claim 20 %.
-    paranal = {5450.0: 18.01, 6410.0: 18.00 + 0.21, 7980.0: 17.95 + 0.45}
+    # a field at zenith: B V R I z in Vega magnitudes, brought to AB. Both laws claim 20 % in V.
+    paranal = {5450.0: 18.01, 6410.0: 18.00 + 0.21, 7980.0: 17.95 + 0.45, 9000.0: 17.73 + 0.51}
     for wave, mag in paranal.items():
-        assert abs(brightness(21.5, wave, lit=1.0, moon=45.0, apart=45.0) - mag) < 0.35
+        assert abs(brightness(21.5, wave, lit=1.0, moon=45.0, apart=45.0) - mag) < 0.36
+    blue = brightness(22.5, 4400.0, lit=1.0, moon=45.0, apart=45.0)
+    assert abs(blue - (18.20 - 0.09)) < 0.7
     # At half moon (phase angle 90 deg) the moon is 2.6 mag fainter: their eq. 20 by hand.
     half = brightness(40.0, 5450.0, lit=0.5, moon=45.0, apart=45.0)
     full = brightness(40.0, 5450.0, lit=1.0, moon=45.0, apart=45.0)

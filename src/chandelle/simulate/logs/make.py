@@ -204,7 +204,7 @@ def _observed(
         "field": fields.number[visits.field],
         "ra": ra,
         "dec": dec,
-        "rotation": settings.rotation_deg * np.asarray(draws.rotation)[:n],
+        "rotation": settings.rotation_deg * np.asarray(draws.rotation)[:n] + 0.0,
         "band": np.array([band.name for band in bands])[visits.band],
         "exptime_s": exptime,
         "airmass": mass,

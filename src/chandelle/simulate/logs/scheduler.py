@@ -6,6 +6,7 @@ of filter a block. The unit taken next is the one whose fields are latest and fi
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,8 @@ Floats = NDArray[np.float64]
 _DAY_S = 86400.0
 _IDLE_DAYS = 10.0 / 1440.0
 _GOLDEN = 0.6180339887498949
+_ENOUGH, _PATIENCE = 0.4, 2
+"""A unit less full than this waits so many idle times for more fields: filters change less."""
 _AIRMASS_SLACK = 0.2
 """A field on time waits until its airmass is this near to the best of the night."""
 
@@ -98,7 +101,7 @@ def schedule(
         For the next night.
     """
     sky = _Sky.of(settings, start=start, stop=stop)
-    due, now, last_band = due.copy(), start, -1
+    due, now, last_band, waits = due.copy(), start, -1, 0
     parts: list[Visits] = []
     while now < stop:
         best = None
@@ -106,9 +109,11 @@ def schedule(
             unit = _best_unit(settings, sky, row, program, due[row], nights_past, now, stop)
             if unit is not None and (best is None or unit.merit > best.merit):
                 best = unit
-        if best is None:
+        waits += 1
+        if best is None or (best.fullness < _ENOUGH and waits <= _PATIENCE):
             now += _IDLE_DAYS
             continue
+        waits = 0
         visits, now, last_band = _take(settings, sky, best, now, last_band)
         parts.append(visits)
         program = settings.programs[best.row]
@@ -131,8 +136,10 @@ class _Sky:
     """The fields and the moon on one night, of date; best airmass of each field."""
 
     ra: Floats
-    dec: Floats
+    polar: Floats
+    equatorial: Floats
     best: Floats
+    sin_lowest: float
     is_far: NDArray[np.bool_]
     moon: tuple[float, float]
     lit: float
@@ -145,18 +152,33 @@ class _Sky:
         # The field culminates in the night where the hour angle passes through zero.
         nearest = np.where((hour[0] <= 0.0) & (hour[1] >= 0.0), 0.0, np.minimum(*np.abs(hour)))
         best = airmass(altitude(ra, dec, ra + nearest, latitude=settings.site.latitude))
+        lat = np.radians(settings.site.latitude)
         middle = np.array([0.5 * (start + stop)])
         moon = moon_position(middle, settings.site)
         # The moon goes 4 deg at most in half a night.
         far = separation(ra, dec, *moon) > settings.moon_separation + 4.0
         return cls(
             ra=ra,
-            dec=dec,
+            polar=np.sin(lat) * np.sin(np.radians(dec)),
+            equatorial=np.cos(lat) * np.cos(np.radians(dec)),
             best=best,
+            sin_lowest=_sin_lowest(settings.airmass_limit),
             is_far=far,
             moon=(float(moon[0][0]), float(moon[1][0])),
             lit=float(moon_fraction(middle)[0]),
         )
+
+    def sin_altitude(self, rows: NDArray[np.int64], sidereal: float) -> Floats:
+        """Sine of the altitude of some fields at a sidereal time [deg]."""
+        hour = np.radians(sidereal - self.ra[rows])
+        return self.polar[rows] + self.equatorial[rows] * np.cos(hour)
+
+
+@cache
+def _sin_lowest(airmass_limit: float) -> float:
+    """Sine of the altitude [to 0.001 deg] above which the airmass keeps the limit."""
+    height = np.linspace(0.001, 90.0, 90_000)
+    return float(np.sin(np.radians(height[airmass(height) <= airmass_limit][0])))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -165,6 +187,7 @@ class _Unit:
 
     row: int
     fields: NDArray[np.int64]
+    fullness: float
     merit: float
 
 
@@ -193,13 +216,12 @@ def _best_unit(
     if not len(candidates) or size < 1 or _is_too_bright(settings, sky, program, now):
         return None
     length = (min(size, len(candidates)) * sum(costs) + changes) / _DAY_S
-    edges = sidereal_time(np.array([now, now + length]), settings.site.longitude)[:, None]
-    ra, dec = sky.ra[candidates], sky.dec[candidates]
     # Lowest at one of the ends: the altitude of a visible field has no minimum inside.
-    worst = airmass(altitude(ra, dec, edges, latitude=settings.site.latitude)).max(axis=0)
-    is_up = worst <= settings.airmass_limit
+    edges = sidereal_time(np.array([now, now + length]), settings.site.longitude)
+    lowest = np.minimum(*(sky.sin_altitude(candidates, edge) for edge in edges))
+    is_up = lowest >= sky.sin_lowest
     candidates = candidates[is_up]
-    excess = worst[is_up] - sky.best[candidates]
+    excess = airmass(np.degrees(np.arcsin(np.minimum(lowest[is_up], 1.0)))) - sky.best[candidates]
     late = (nights_past + 0.5 - due[candidates]) / program.interval_nights
     slack = _AIRMASS_SLACK * (1.0 + late)
     is_near = excess <= slack
@@ -212,7 +234,7 @@ def _best_unit(
     fullness = len(chosen) / size
     merit = fullness * (1.0 + float(late[chosen].mean()))
     fields = candidates[chosen]
-    return _Unit(row=row, fields=fields, merit=merit)
+    return _Unit(row=row, fields=fields, fullness=fullness, merit=merit)
 
 
 def _is_too_bright(settings: LogSettings, sky: _Sky, program: Program, now: float) -> bool:

@@ -12,6 +12,7 @@ _V_EXTINCTION = 0.172
 _SUN_COLOR_WAVE = np.array([3540.0, 4770.0, 5510.0, 6230.0, 7630.0, 9130.0])
 _SUN_COLOR = np.array([1.46, 0.29, 0.0, -0.17, -0.28, -0.31])
 """Sun's AB magnitude in SDSS u g, V, SDSS r i z minus V (Willmer 2018, ApJS 236, 47, table 3)."""
+_V_WAVE = 5450.0
 _TWILIGHT_MAG, _TWILIGHT_SLOPE = 1.5, 1.2
 
 
@@ -73,7 +74,9 @@ def sky_brightness(
     r"""Brightness of the sky: airglow, moon and twilight added as fluxes.
 
     The dark sky gains the path through the airglow and loses extinction (their eq. 2),
-    :math:`B_0 X 10^{-0.4 k (X - 1)}`. Moonlight has the color of the sun. Twilight is 1.5 mag
+    :math:`B_0 X 10^{-0.4 k (X - 1)}`. Moonlight has the color of the sun, scattered as
+    :math:`1/\lambda`, between haze and air: within 0.4 mag of the sky model of Paranal from V to
+    z, 0.7 mag fainter in B. Twilight is 1.5 mag
     brighter than the dark sky when the sun is 12 deg down, and fades by 1.2 mag a degree (about
     what Patat et al. 2006 find in BVR; the one rough law here).
 
@@ -102,7 +105,7 @@ def sky_brightness(
     path = _scattering_airmass(altitude)
     dark = 10.0 ** (-0.4 * dark_mag) * path * 10.0 ** (-0.4 * extinction * (path - 1.0))
     phase_angle = np.degrees(np.arccos(np.clip(2.0 * moon_fraction - 1.0, -1.0, 1.0)))
-    light = moonlight(phase_angle, moon_altitude, altitude, moon_separation)
+    light = moonlight(phase_angle, moon_altitude, altitude, moon_separation) * _V_WAVE / wave
     # Nanolamberts to mag/arcsec2 in V: their eq. 1; V is AB to 0.01 mag.
     color = np.interp(wave, _SUN_COLOR_WAVE, _SUN_COLOR)
     moon = light / 34.08 * np.exp(-20.7233) * 10.0 ** (-0.4 * color)
