@@ -26,7 +26,11 @@ class Exposures(OneTable):
             Column(name="exptime_s", unit="s", about="open shutter"),
             Column(name="airmass", about="of the field center"),
             Column(name="seeing_arcsec", unit="arcsec", about="full width at half maximum"),
-            Column(name="sky_mag", unit="mag/arcsec2", about="AB, brightness of the sky"),
+            Column(
+                name="sky_mag",
+                unit="mag/arcsec2",
+                about="AB, sky in the calibration of zp: 10^(0.4 (zp - sky_mag)) electrons",
+            ),
             Column(
                 name="zp",
                 unit="mag",

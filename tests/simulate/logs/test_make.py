@@ -74,8 +74,8 @@ def test_shutter_is_open_once_at_a_time(years, name):
 def test_nights_of_ztf(years):
     log = years["ZTF"]
     nights, counts = np.unique(log["night"], return_counts=True)
-    # 365 nights of a chain that forgets over 9: 5 sigma is 5 sqrt(0.2 x 9 / 365).
-    assert abs(len(nights) / 365.0 - 0.72) < 0.35
+    # Closed nights, and spells of them.
+    assert 200 < len(nights) < 320
     assert np.diff(nights).max() > 2
     assert 500 < np.median(counts) < 900
     assert counts.max() < 1200

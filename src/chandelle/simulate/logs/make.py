@@ -143,19 +143,14 @@ def _observed(
     settings: LogSettings, visits: Visits, night: int, draws: NightDraws, waves: NDArray
 ) -> dict[str, NDArray]:
     """Conditions and depths of the exposures of one night, as columns."""
-    n, bands = len(visits.start), settings.bands
+    n, band, fields = len(visits.start), visits.band, settings.fields
     if n > MOST_EXPOSURES:
         raise InputError(
             f"{settings.survey}: {n} exposures in the night {night}, at most {MOST_EXPOSURES}; "
             "lengthen the exposures"
         )
-
-    def of_band(name: str) -> NDArray[np.float64]:
-        return np.array([getattr(band, name) for band in bands], dtype=float)[visits.band]
-
-    exptime = of_band("exptime_s")
+    exptime = _of_band(settings, band, "exptime_s")
     mjd = visits.start + 0.5 * exptime / _DAY_S
-    fields = settings.fields
     ra, dec = dithered(
         fields.ra[visits.field],
         fields.dec[visits.field],
@@ -163,40 +158,11 @@ def _observed(
         radius=settings.dither_deg,
     )
     conditions = _conditions(settings, ra, dec, mjd)
-    mass = conditions["airmass"]
-    clouds = night_clouds(mjd, night, draws, weather=settings.weather, clouds=settings.clouds)
-    padded = np.pad(clouds, ((0, MOST_EXPOSURES - n), (0, 0)))
-    loss = np.asarray(
-        mean_cloud_loss(jnp.asarray(padded), width=jnp.asarray(settings.field_width))
-    )[:n]
-    track = seeing_track(np.asarray(draws.seeing), settings.weather)
-    # The track begins 8 h before the local midnight.
-    middle = night + (-settings.site.longitude / 360.0) % 1.0
-    zenith = np.interp(mjd, middle + STEP_DAYS * (np.arange(STEPS) - (STEPS - 1) / 2), track)
-    wave = waves[visits.band]
-    seeing = delivered_seeing(zenith, mass, wave, of_band("instrument_fwhm"))
-    sky = sky_brightness(
-        of_band("sky_mag"),
-        wave=wave,
-        extinction=of_band("extinction"),
-        altitude=conditions["altitude"],
-        moon_fraction=conditions["moon_fraction"],
-        moon_altitude=conditions["moon_altitude"],
-        moon_separation=conditions["moon_separation"],
-        sun_altitude=conditions["sun_altitude"],
-    )
-    zp_clear = of_band("zp_second") + 2.5 * np.log10(exptime)
-    dimming = of_band("extinction") * (mass - 1.0) + loss
-    zp, sky = zp_clear - dimming, sky - dimming
-    detector = settings.detector
-    depth = limiting_magnitude(
-        zp,
-        sky,
-        seeing,
-        pixel_arcsec=detector.pixel_arcsec,
-        pixel_variance=of_band("reads") * detector.read_noise**2 + detector.dark_current * exptime,
-        noise_factor=of_band("noise_factor"),
-    )
+    zenith = _zenith_seeing(settings, mjd, night, draws)
+    instrument = _of_band(settings, band, "instrument_fwhm")
+    seeing = delivered_seeing(zenith, conditions["airmass"], waves[band], instrument)
+    loss = _cloud_loss(settings, mjd, night, draws)
+    shown = ("airmass", "moon_fraction", "moon_altitude", "sun_altitude")
     return {
         "exposure": np.array([f"{settings.survey}-{night}-{i:04d}" for i in range(n)]),
         "mjd": mjd,
@@ -205,17 +171,72 @@ def _observed(
         "ra": ra,
         "dec": dec,
         "rotation": settings.rotation_deg * np.asarray(draws.rotation)[:n] + 0.0,
-        "band": np.array([band.name for band in bands])[visits.band],
+        "band": np.array([each.name for each in settings.bands])[band],
         "exptime_s": exptime,
-        "airmass": mass,
         "seeing_arcsec": seeing,
-        "sky_mag": sky,
-        "zp": zp,
         "cloud_mag": loss,
-        "depth": depth,
-        **{name: conditions[name] for name in ("moon_fraction", "moon_altitude", "sun_altitude")},
+        **_photometry(settings, band, conditions, seeing, loss, waves[band]),
+        **{name: conditions[name] for name in shown},
         "survey": np.full(n, settings.survey),
     }
+
+
+def _of_band(settings: LogSettings, band: NDArray[np.int64], name: str) -> NDArray[np.float64]:
+    """One property of the band of each exposure."""
+    return np.array([getattr(each, name) for each in settings.bands], dtype=float)[band]
+
+
+def _zenith_seeing(
+    settings: LogSettings, mjd: NDArray, night: int, draws: NightDraws
+) -> NDArray[np.float64]:
+    """Seeing of the air at zenith, between the points of the night's track."""
+    track = seeing_track(np.asarray(draws.seeing), settings.weather)
+    # The track is centered on the local midnight.
+    middle = night + (-settings.site.longitude / 360.0) % 1.0
+    return np.interp(mjd, middle + STEP_DAYS * (np.arange(STEPS) - (STEPS - 1) / 2), track)
+
+
+def _cloud_loss(
+    settings: LogSettings, mjd: NDArray, night: int, draws: NightDraws
+) -> NDArray[np.float64]:
+    """Loss to clouds, mean over the field; one compiled program serves all nights."""
+    clouds = night_clouds(mjd, night, draws, weather=settings.weather, clouds=settings.clouds)
+    padded = jnp.asarray(np.pad(clouds, ((0, MOST_EXPOSURES - len(mjd)), (0, 0))))
+    return np.asarray(mean_cloud_loss(padded, width=jnp.asarray(settings.field_width)))[: len(mjd)]
+
+
+def _photometry(
+    settings: LogSettings,
+    band: NDArray[np.int64],
+    conditions: dict[str, NDArray],
+    seeing: NDArray,
+    loss: NDArray,
+    wave: NDArray,
+) -> dict[str, NDArray[np.float64]]:
+    """Zero point, sky and depth.
+
+    The law of the sky gives what arrives at the ground; the column has it in the calibration of
+    `zp`, so that 10^(0.4 (zp - sky_mag)) are electrons an arcsec2. Clouds dim stars, not the sky.
+    """
+    exptime, extinction, dark = (
+        _of_band(settings, band, name) for name in ("exptime_s", "extinction", "sky_mag")
+    )
+    names = ("altitude", "moon_fraction", "moon_altitude", "moon_separation", "sun_altitude")
+    where = {name: conditions[name] for name in names}
+    dimming = extinction * (conditions["airmass"] - 1.0) + loss
+    zp = _of_band(settings, band, "zp_second") + 2.5 * np.log10(exptime) - dimming
+    sky = sky_brightness(dark, wave=wave, extinction=extinction, **where) - dimming
+    detector = settings.detector
+    read_variance = _of_band(settings, band, "reads") * detector.read_noise**2
+    depth = limiting_magnitude(
+        zp,
+        sky,
+        seeing,
+        pixel_arcsec=detector.pixel_arcsec,
+        pixel_variance=read_variance + detector.dark_current * exptime,
+        noise_factor=_of_band(settings, band, "noise_factor"),
+    )
+    return {"sky_mag": sky, "zp": zp, "depth": depth}
 
 
 def _conditions(

@@ -96,7 +96,7 @@ def sky_brightness(
     Returns
     -------
     array, AB mag/arcsec2
-        At the field.
+        At the field, as it arrives at the ground (extinction not taken out).
 
     References
     ----------
@@ -165,7 +165,7 @@ def limiting_magnitude(
     zp : array, AB mag
         Source of one electron an exposure.
     sky_mag : array, AB mag/arcsec2
-        Sky as it is seen on the detector, clouds not applied.
+        In the calibration of `zp`: 10^(0.4 (zp - sky_mag)) electrons an arcsec2.
     fwhm : array, arcsec
         Of the PSF.
     pixel_arcsec, pixel_variance : array or float, arcsec, electron2
