@@ -1,0 +1,1 @@
+"""Logs of exposures: drawn for a survey from its sky, nights and weather, or read."""

@@ -1,0 +1,63 @@
+"""A log like that of the deep part of SNLS (and of HSC): few fields, long exposures, dark time."""
+
+import numpy as np
+
+from chandelle.simulate.logs.fields import Fields
+from chandelle.simulate.logs.night import Site
+from chandelle.simulate.logs.settings import Band, Detector, LogSettings, Program
+from chandelle.simulate.logs.weather import Weather
+
+DEEP_FIELDS = Fields(
+    number=np.array([1, 2, 3, 4]),
+    ra=np.array([36.500, 150.119, 214.867, 333.882]),
+    dec=np.array([-4.500, 2.206, 52.678, -17.735]),
+    group=np.full(4, "primary"),
+)
+"""D1 to D4 of the CFHT Legacy Survey; D1 and D2 (COSMOS) are also the deep fields of HSC."""
+
+
+def _band(letter: str, exptime_s: float, zp: float, k: float, sky: float, reads: int) -> Band:
+    return Band(
+        name=f"lsst{letter}",
+        exptime_s=exptime_s,
+        zp_second=zp,
+        extinction=k,
+        sky_mag=sky,
+        noise_factor=1.4,
+        instrument_fwhm=0.4,
+        reads=reads,
+    )
+
+
+DEEP_LOG = LogSettings(
+    survey="DEEP",
+    first_night=52800,
+    # Mauna Kea.
+    site=Site(latitude=19.8255, longitude=-155.4694),
+    detector=Detector(pixel_arcsec=0.186, read_noise=5.0),
+    # A visit of SNLS is a series of exposures, here one row: 5 x 225 s in g, 5 x 300 s in r,
+    # 7 x 520 s in i, 10 x 360 s in z (Astier et al. 2006, A&A 447, 31; Sullivan et al. 2011,
+    # ApJ 737, 102). Zero points [electron/s], extinctions and skies of MegaCam as CFHT states
+    # them for its exposure times. LSST passbands stand in.
+    bands=(
+        _band("g", 1125.0, 26.46, 0.15, 22.0, 5),
+        _band("r", 1500.0, 25.98, 0.10, 21.3, 5),
+        _band("i", 3640.0, 25.74, 0.04, 20.3, 7),
+        _band("z", 3600.0, 24.80, 0.03, 19.4, 10),
+    ),
+    fields=DEEP_FIELDS,
+    programs=(
+        Program(bands=("lsstr", "lssti"), interval_nights=3.5, block_minutes=26.0, moon_limit=0.75),
+        Program(bands=("lsstg",), interval_nights=3.5, block_minutes=20.0, moon_limit=0.5),
+        Program(bands=("lsstz",), interval_nights=3.5, block_minutes=61.0, moon_limit=0.9),
+    ),
+    weather=Weather(clear_fraction=0.75, season_amplitude=0.08, best_day=200.0, seeing_median=0.65),
+    overhead_s=40.0,
+    filter_change_s=90.0,
+    airmass_limit=1.7,
+    sun_limit=-15.0,
+    moon_separation=30.0,
+    field_width=0.96,
+    dither_deg=0.02,
+)
+"""3.6 m, 1 deg2, g r i z of four fields every 3 to 4 nights while the moon allows."""
