@@ -42,7 +42,7 @@ def astropy_count(rate, cosmology, z_min, z_max, *, area_deg2=DEG2_OF_SKY, years
         (Cosmology(Om=0.3, H0=67.4), FlatLambdaCDM(67.4, 0.3, Tcmb0=0)),
         (Cosmology(Om=0.3, Ok=0.1), LambdaCDM(70, 0.3, 0.6, Tcmb0=0)),
         (Cosmology(Om=0.3, Ok=-0.1), LambdaCDM(70, 0.3, 0.8, Tcmb0=0)),
-        (Cosmology(Om=0.3, w=-0.8, wa=0.3), w0waCDM(70, 0.3, 0.7, -0.8, 0.3, Tcmb0=0)),
+        (Cosmology(Om=0.3, w=-0.8, wa=0.3), w0waCDM(70, 0.3, 0.7, w0=-0.8, wa=0.3, Tcmb0=0)),
     ],
 )
 @pytest.mark.parametrize(

@@ -313,7 +313,7 @@ def _patches(ra: np.ndarray, dec: np.ndarray, *, reach: np.ndarray, patch: _Patc
     angle = np.arccos(np.clip(center @ center.T, -1.0, 1.0))
     touches = (angle <= reach[:, None] + reach[None, :]) | np.eye(len(ra), dtype=bool)
     most = int(touches.sum(axis=1).max())
-    neighbors = np.full((len(ra), most), -1)
+    neighbors = np.full((len(ra), most), -1, dtype=np.int32)
     for i, row in enumerate(touches):
         found = np.flatnonzero(row)
         neighbors[i, : len(found)] = found
@@ -330,7 +330,7 @@ def _patches(ra: np.ndarray, dec: np.ndarray, *, reach: np.ndarray, patch: _Patc
 @eqx.filter_jit
 def _own_share(patches: Patches, n: int) -> Float[Array, " patch"]:
     """Mean over each patch of one over the number of patches that hold a point."""
-    steps = jnp.arange(n) + 0.5
+    steps = jnp.arange(n, dtype=float) + 0.5
     u, v = (jnp.mod(steps * golden, 1.0) for golden in _GOLDEN)
 
     def of_patch(index: Array) -> Array:
@@ -339,7 +339,7 @@ def _own_share(patches: Patches, n: int) -> Float[Array, " patch"]:
         count = jax.vmap(lambda xyz: _multiplicity(patches, index, xyz), in_axes=1)(points)
         return jnp.mean(1.0 / count)
 
-    return jax.lax.map(of_patch, jnp.arange(patches.axes.shape[0]))
+    return jax.lax.map(of_patch, jnp.arange(patches.axes.shape[0], dtype=jnp.int32))
 
 
 def _multiplicity(patches: Patches, index: Array, xyz: Float[Array, "3"]) -> Float[Array, ""]:

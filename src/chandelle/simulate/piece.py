@@ -85,7 +85,7 @@ def outputs_of(name: str, piece: Piece) -> tuple[str, ...]:
     return getattr(piece, "draws", (name,))
 
 
-def inputs_of(name: str, piece: Piece) -> tuple[tuple[str, ...], bool]:
+def inputs_of(name: str, piece: Any) -> tuple[tuple[str, ...], bool]:
     """Quantities that a piece takes, and whether it takes a key."""
     if not callable(piece):
         raise InputError(

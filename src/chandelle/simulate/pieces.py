@@ -244,7 +244,7 @@ class Population(eqx.Module):
                 piece = self.pieces[name]
                 args = [part[quantity] for quantity in inputs_of(name, piece)[0]]
                 new = jax.tree.map(np.asarray, _draw_piece(piece, name, data[rows], args))
-                _check_finite(name, new, part)
+                _check_finite(name, new, part, n - start)
                 part |= new
             parts.append({name: column[: n - start] for name, column in part.items()})
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -303,14 +303,15 @@ def supernova_keys(
 
 
 def _check_finite(
-    name: str, new: Mapping[str, np.ndarray], inputs: Mapping[str, np.ndarray]
+    name: str, new: Mapping[str, np.ndarray], inputs: Mapping[str, np.ndarray], n: int
 ) -> None:
+    """Refuse values that are not finite among the first `n`; the rest is padding."""
     for quantity, value in new.items():
-        is_bad = ~np.isfinite(value)
+        is_bad = ~np.isfinite(value[:n])
         if is_bad.any():
             first = int(np.argmax(is_bad))
             where = ", ".join(f"{q}={column[first]:g}" for q, column in inputs.items())
             raise InputError(
                 f"piece {name!r} returned {value[first]} for {quantity!r} "
-                f"({int(is_bad.sum())} of {len(value)}), first where {where or 'nothing is drawn'}"
+                f"({int(is_bad.sum())} of {len(is_bad)}), first where {where or 'nothing is drawn'}"
             )
