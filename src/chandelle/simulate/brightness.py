@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from chandelle.physics.standardization import HOST_STEP_LOGMASS
-from chandelle.simulate.piece import normal, parameter, uniform
+from chandelle.simulate.piece import normal, real, uniform
 
 
 class LinearStretch(eqx.Module):
@@ -27,7 +27,7 @@ class LinearStretch(eqx.Module):
     M. Ginolin et al., 2025, A&A 695, A140 (0.161, the line fitted to the ZTF sample).
     """
 
-    alpha: Float[Array, ""] = parameter(0.161)
+    alpha: Float[Array, ""] = eqx.field(converter=real, default=0.161)
 
     def __call__(self, x1: Float[Array, ""]) -> Float[Array, ""]:
         """Magnitude [mag] from the stretch."""
@@ -59,9 +59,9 @@ class BrokenStretch(eqx.Module):
     Array(0.3084, dtype=float64)
     """
 
-    alpha_low: Float[Array, ""] = parameter(0.27)
-    alpha_high: Float[Array, ""] = parameter(0.08)
-    x1_break: Float[Array, ""] = parameter(-0.48)
+    alpha_low: Float[Array, ""] = eqx.field(converter=real, default=0.27)
+    alpha_high: Float[Array, ""] = eqx.field(converter=real, default=0.08)
+    x1_break: Float[Array, ""] = eqx.field(converter=real, default=-0.48)
 
     def __call__(self, x1: Float[Array, ""]) -> Float[Array, ""]:
         """Magnitude [mag] from the stretch."""
@@ -78,7 +78,7 @@ class LinearColor(eqx.Module):
         Slope; 3.27 is our fit of the volume-limited ZTF DR2 with a broken stretch.
     """
 
-    beta: Float[Array, ""] = parameter(3.27)
+    beta: Float[Array, ""] = eqx.field(converter=real, default=3.27)
 
     def __call__(self, c: Float[Array, ""]) -> Float[Array, ""]:
         """Magnitude [mag] from the color."""
@@ -98,7 +98,7 @@ class EnvironmentStep(eqx.Module):
     M. Rigault et al., 2020, A&A 644, A176 (0.163 +- 0.029).
     """
 
-    gamma: Float[Array, ""] = parameter(0.165)
+    gamma: Float[Array, ""] = eqx.field(converter=real, default=0.165)
 
     def __call__(self, young: Float[Array, ""]) -> Float[Array, ""]:
         """Magnitude [mag] from the surroundings."""
@@ -120,8 +120,8 @@ class MassStep(eqx.Module):
     M. Sullivan et al., 2010, MNRAS 406, 782 (0.08 mag at 10^10 suns).
     """
 
-    gamma: Float[Array, ""] = parameter(0.08)
-    logmass: Float[Array, ""] = parameter(HOST_STEP_LOGMASS)
+    gamma: Float[Array, ""] = eqx.field(converter=real, default=0.08)
+    logmass: Float[Array, ""] = eqx.field(converter=real, default=HOST_STEP_LOGMASS)
 
     def __call__(self, host_logmass: Float[Array, ""]) -> Float[Array, ""]:
         """Magnitude [mag] from the host's mass."""
@@ -137,7 +137,7 @@ class GrayScatter(eqx.Module):
         One sigma.
     """
 
-    sigma: Float[Array, ""] = parameter(0.1)
+    sigma: Float[Array, ""] = eqx.field(converter=real, default=0.1)
 
     def __call__(self, *, key: Key[Array, ""]) -> Float[Array, ""]:
         """Draw a magnitude [mag]."""
@@ -153,7 +153,7 @@ class OutlierLottery(eqx.Module):
         Share of outliers.
     """
 
-    fraction: Float[Array, ""] = parameter(0.02)
+    fraction: Float[Array, ""] = eqx.field(converter=real, default=0.02)
 
     def __call__(self, *, key: Key[Array, ""]) -> Float[Array, ""]:
         """Draw 1 (outlier) or 0."""
@@ -173,8 +173,8 @@ class ScatterWithOutliers(eqx.Module):
     M. Kunz, B. A. Bassett, R. A. Hlozek, 2007, Phys. Rev. D 75, 103508 (the mixture).
     """
 
-    sigma: Float[Array, ""] = parameter(0.1)
-    outlier_sigma: Float[Array, ""] = parameter(1.0)
+    sigma: Float[Array, ""] = eqx.field(converter=real, default=0.1)
+    outlier_sigma: Float[Array, ""] = eqx.field(converter=real, default=1.0)
 
     def __call__(self, outlier: Float[Array, ""], *, key: Key[Array, ""]) -> Float[Array, ""]:
         """Draw a magnitude [mag]."""
@@ -190,7 +190,7 @@ class AbsoluteMagnitude(eqx.Module):
         M at x1 = c = 0, between the two sides of the step, for H0 = 70.
     """
 
-    mean: Float[Array, ""] = parameter(-19.3)
+    mean: Float[Array, ""] = eqx.field(converter=real, default=-19.3)
 
     def __call__(
         self,

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from chandelle.simulate.piece import draws, parameter
+from chandelle.simulate.piece import draws, real
 
 SCATTER_NODES = ("scatter_u", "scatter_b", "scatter_v", "scatter_r", "scatter_i")
 """Quantities that `ChromaticScatter` draws [mag]."""
@@ -56,7 +56,9 @@ class ChromaticScatter(eqx.Module):
     48, sect. 3.2 (nodes, widths, and the factor 1.3 that makes up for the curve between them).
     """
 
-    root: Float[Array, "5 5"] = parameter(_square_root(C11_COVARIANCE))
+    root: Float[Array, "5 5"] = eqx.field(
+        converter=real, default_factory=lambda: _square_root(C11_COVARIANCE)
+    )
 
     def __call__(self, *, key: Key[Array, ""]) -> dict[str, Float[Array, ""]]:
         """Draw the magnitudes [mag]."""

@@ -4,7 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-from chandelle.simulate.piece import normal, parameter, uniform
+from chandelle.simulate.piece import normal, real, uniform
 from chandelle.simulate.pieces import Population
 
 CLASSES = ("SN Ia", "SN II", "SN IIb", "SN IIn", "SN Ib", "SN Ic", "SN Ic-BL")
@@ -34,8 +34,8 @@ class Kinds(eqx.Module):
     I. Shivvers et al., 2017, PASP 129, 054201 (shares in a volume).
     """
 
-    fraction: Float[Array, ""] = parameter(CORE_COLLAPSE_FRACTION)
-    shares: Float[Array, " class"] = parameter(_SHARES)
+    fraction: Float[Array, ""] = eqx.field(converter=real, default=CORE_COLLAPSE_FRACTION)
+    shares: Float[Array, " class"] = eqx.field(converter=real, default=_SHARES)
     classes: tuple[str, ...] = eqx.field(static=True, default=CLASSES)
 
     def __call__(self, *, key: Key[Array, ""]) -> Float[Array, ""]:
@@ -59,8 +59,8 @@ class ContaminantMagnitude(eqx.Module):
     M. Vincenzi et al., 2019, MNRAS 489, 5802, table 1.
     """
 
-    means: Float[Array, " class"] = parameter(_MEANS)
-    sigmas: Float[Array, " class"] = parameter(_SIGMAS)
+    means: Float[Array, " class"] = eqx.field(converter=real, default=_MEANS)
+    sigmas: Float[Array, " class"] = eqx.field(converter=real, default=_SIGMAS)
 
     def __call__(self, kind: Float[Array, ""], *, key: Key[Array, ""]) -> Float[Array, ""]:
         """Draw an absolute magnitude [mag]; of no meaning for type Ia."""

@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import equinox as eqx
 import jax
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from jaxtyping import Array, Float, Key
 
 from chandelle.core.errors import InputError
@@ -19,9 +17,9 @@ from chandelle.physics.salt import load_salt, peak_magnitude_offset
 from chandelle.products.product import Meta
 from chandelle.products.schema import table_from_columns
 from chandelle.products.targets import Targets
-from chandelle.simulate.contaminants import Kinds
+from chandelle.simulate.contaminants import CLASSES, Kinds
 from chandelle.simulate.footprint import AbstractFootprint, whole_sky
-from chandelle.simulate.piece import parameter, uniform
+from chandelle.simulate.piece import real, uniform
 from chandelle.simulate.pieces import Population, supernova_keys
 from chandelle.simulate.rate import ConstantRate, Rate, RedshiftLaw, expected_count
 from chandelle.simulate.sightline import DistanceModulus
@@ -29,6 +27,7 @@ from chandelle.simulate.supernovae import supernova_population
 from chandelle.simulate.truth import Truth
 
 DAYS_OF_YEAR = 365.25
+_IA = CLASSES[0]
 _NEEDED = ("z", "ra", "dec", "t0", "z_cmb", "z_hel", "mu", "mb", "x1", "c", "vpec", "mwebv")
 _TRUTH = {
     "t0": "t0_true",
@@ -53,8 +52,8 @@ class PeakTime(eqx.Module):
         Length of the season.
     """
 
-    start: Float[Array, ""] = parameter(58200.0)
-    days: Float[Array, ""] = parameter(DAYS_OF_YEAR)
+    start: Float[Array, ""] = eqx.field(converter=real, default=58200.0)
+    days: Float[Array, ""] = eqx.field(converter=real, default=DAYS_OF_YEAR)
 
     def __call__(self, *, key: Key[Array, ""]) -> Float[Array, ""]:
         """Draw an MJD."""
@@ -134,7 +133,6 @@ def draw_targets(
     cosmology = Cosmology(Om=0.3) if cosmology is None else cosmology
     rate = ConstantRate() if rate is None else rate
     footprint = whole_sky() if footprint is None else footprint
-    law = RedshiftLaw.of(rate, cosmology, z_min=z_min, z_max=z_max)
     mean = expected_count(
         rate, cosmology, z_min=z_min, z_max=z_max, area_deg2=footprint.area_deg2, years=years
     )
@@ -142,19 +140,12 @@ def draw_targets(
     if n is None:
         n = int(jax.random.poisson(key_for(root, "count"), mean))
     base = Population(
-        z=law,
+        z=RedshiftLaw.of(rate, cosmology, z_min=z_min, z_max=z_max),
         sky=footprint,
         t0=PeakTime(mjd_start, DAYS_OF_YEAR * years),
         mu=DistanceModulus(cosmology),
     )
-    chosen = supernova_population() if population is None else population
-    whole = base.with_pieces(**chosen.pieces)
-    missing = [name for name in _NEEDED if name not in whole.quantities]
-    if missing:
-        raise InputError(
-            f"targets need {', '.join(missing)}, which the population does not draw; add it "
-            "with .with_pieces(...) or begin from supernova_population()"
-        )
+    whole = _completed(base, supernova_population() if population is None else population)
     drawn = whole.draw(supernova_keys(key_for(root, "supernova"), np.arange(n)))
     facts = {
         "seed": seed,
@@ -170,37 +161,47 @@ def draw_targets(
     }
     provenance = {"targets": facts, "population": whole.describe()}
     meta = Meta(origin="simulated", provenance=provenance)
-    names = _names(survey, n)
-    kinds = whole.pieces.get("kind")
-    is_ia = np.ones(n, dtype=bool)
-    classes = np.repeat("SN Ia", n)
-    if isinstance(kinds, Kinds):
-        number = drawn["kind"].astype(int)
-        is_ia, classes = number == 0, np.asarray(kinds.classes)[number]
+    text = {
+        "sn": [f"{survey}{i:06d}" for i in range(n)],
+        "class": _classes(whole, drawn),
+        "survey": [survey] * n,
+    }
     return (
-        Targets(table=_targets(drawn, names, classes, survey), meta=meta),
-        Truth(table=_truth(drawn, names, classes, is_ia, survey, model), meta=meta),
+        Targets(table=_table(_known(drawn, n), text), meta=meta),
+        Truth(table=_table(_true(drawn, text["class"], model), text), meta=meta),
     )
 
 
-def _names(survey: str, n: int) -> pa.Array:
-    """SN000000, SN000001, ...; longer from a million on."""
-    digits = pc.utf8_lpad(pa.array(np.arange(n)).cast(pa.string()), width=6, padding="0")
-    return pc.binary_join_element_wise(pa.scalar(survey), digits, "")
+def _completed(base: Population, population: Population) -> Population:
+    """Put a population on top of where and when, and refuse one that lacks a column."""
+    whole = base.with_pieces(**population.pieces)
+    missing = [name for name in _NEEDED if name not in whole.quantities]
+    if missing:
+        raise InputError(
+            f"targets need {', '.join(missing)}, which the population does not draw; add it "
+            "with .with_pieces(...) or begin from supernova_population()"
+        )
+    return whole
 
 
-def _targets(
-    drawn: Mapping[str, np.ndarray], names: pa.Array, classes: np.ndarray, survey: str
-) -> pa.Table:
+def _classes(population: Population, drawn: Mapping[str, np.ndarray]) -> list[str]:
+    """Class of each supernova, by the piece `kind` where there is one."""
+    kinds = population.pieces.get("kind")
+    if not isinstance(kinds, Kinds):
+        return [_IA] * len(drawn["z"])
+    return [kinds.classes[i] for i in drawn["kind"].astype(int)]
+
+
+def _known(drawn: Mapping[str, np.ndarray], n: int) -> dict[str, np.ndarray]:
     """What an observer knows."""
-    nan = np.full(len(names), np.nan)
-    columns: dict[str, Any] = {
+    nan = np.full(n, np.nan)
+    columns = {
         "ra": drawn["ra"],
         "dec": drawn["dec"],
         "z_hel": drawn["z_hel"],
         "z_cmb": drawn["z_cmb"],
         "z_hd": drawn["z_cmb"],
-        "z_err": drawn.get("z_err", np.zeros(len(names))),
+        "z_err": drawn.get("z_err", np.zeros(n)),
         "mwebv": drawn["mwebv"],
         "host_logmass": drawn.get("host_logmass_obs", nan),
         "host_logmass_err": drawn.get("host_logmass_err", nan),
@@ -208,35 +209,27 @@ def _targets(
     if "local_color_obs" in drawn:
         columns["local_color"] = drawn["local_color_obs"]
         columns["local_color_err"] = drawn.get("local_color_err", nan)
-    table = table_from_columns(columns)
-    return _with_text(table, names, {"class": classes, "survey": np.repeat(survey, len(names))})
+    return columns
 
 
-def _truth(
-    drawn: Mapping[str, np.ndarray],
-    names: pa.Array,
-    classes: np.ndarray,
-    is_ia: np.ndarray,
-    survey: str,
-    model: str | Path,
-) -> pa.Table:
+def _true(
+    drawn: Mapping[str, np.ndarray], classes: list[str], model: str | Path
+) -> dict[str, np.ndarray]:
     """What was drawn: the columns of the product, then all other quantities."""
-    columns: dict[str, Any] = {column: drawn[name] for name, column in _TRUTH.items()}
-    x0 = 10.0 ** (-0.4 * (drawn["mb"] - peak_magnitude_offset(load_salt(model))))
-    columns["x0_true"] = np.where(is_ia, x0, np.nan)
-    for column in ("x1_true", "c_true"):
+    is_ia = np.array([name == _IA for name in classes], dtype=bool)
+    columns = {column: drawn[name] for name, column in _TRUTH.items()}
+    columns["x0_true"] = 10.0 ** (-0.4 * (drawn["mb"] - peak_magnitude_offset(load_salt(model))))
+    for column in ("x0_true", "x1_true", "c_true"):
         columns[column] = np.where(is_ia, columns[column], np.nan)
     for name in sorted(drawn):
         is_observed = name in _OBSERVED or name.endswith(("_obs", "_err"))
         if name not in _TRUTH and not is_observed:
             columns[f"{name}_true"] = drawn[name]
-    table = table_from_columns(columns)
-    text = {"class_true": classes, "survey": np.repeat(survey, len(names))}
-    return _with_text(table, names, text)
+    return columns
 
 
-def _with_text(table: pa.Table, names: pa.Array, text: Mapping[str, np.ndarray]) -> pa.Table:
-    table = table.append_column("sn", names)
+def _table(columns: dict[str, np.ndarray], text: dict[str, list[str]]) -> pa.Table:
+    table = table_from_columns({**columns})
     for name, values in text.items():
         table = table.append_column(name, pa.array(values, type=pa.string()))
     return table

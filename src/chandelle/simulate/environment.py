@@ -8,7 +8,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-from chandelle.simulate.piece import normal, parameter, uniform
+from chandelle.simulate.piece import normal, real, uniform
 
 
 class YoungOrOld(eqx.Module):
@@ -33,8 +33,8 @@ class YoungOrOld(eqx.Module):
     Array(0.499, dtype=float64)
     """
 
-    ratio: Float[Array, ""] = parameter(0.87)
-    power: Float[Array, ""] = parameter(2.8)
+    ratio: Float[Array, ""] = eqx.field(converter=real, default=0.87)
+    power: Float[Array, ""] = eqx.field(converter=real, default=2.8)
 
     def fraction(self, z: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """Young fraction at a redshift."""
@@ -55,10 +55,10 @@ class GaussianOfEnvironment(eqx.Module):
         The two Gaussians.
     """
 
-    young_mean: Float[Array, ""] = parameter(0.0)
-    young_sigma: Float[Array, ""] = parameter(1.0)
-    old_mean: Float[Array, ""] = parameter(0.0)
-    old_sigma: Float[Array, ""] = parameter(1.0)
+    young_mean: Float[Array, ""] = eqx.field(converter=real, default=0.0)
+    young_sigma: Float[Array, ""] = eqx.field(converter=real, default=1.0)
+    old_mean: Float[Array, ""] = eqx.field(converter=real, default=0.0)
+    old_sigma: Float[Array, ""] = eqx.field(converter=real, default=1.0)
 
     def __call__(self, young: Float[Array, ""], *, key: Key[Array, ""]) -> Float[Array, ""]:
         """Draw the quantity."""
@@ -111,7 +111,7 @@ class Constant(eqx.Module):
         The value.
     """
 
-    value: Float[Array, ""] = parameter(0.0)
+    value: Float[Array, ""] = eqx.field(converter=real, default=0.0)
 
     def __call__(self) -> Float[Array, ""]:
         """Give the value."""

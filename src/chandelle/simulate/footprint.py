@@ -25,15 +25,12 @@ _GOLDEN = (0.7548776662466927, 0.5698402909980532)
 
 @draws("ra", "dec")
 class AbstractFootprint(eqx.Module):
-    """Part of the sky; coordinates are ICRS in degrees.
+    """Part of the sky; coordinates are ICRS in degrees."""
 
-    Attributes
-    ----------
-    area_deg2 : float, deg2
-        Solid angle.
-    """
-
-    area_deg2: eqx.AbstractVar[float]
+    @property
+    @abstractmethod
+    def area_deg2(self) -> float:
+        """Solid angle [deg2]."""
 
     @abstractmethod
     def contains(self, ra: Float[Array, " sn"], dec: Float[Array, " sn"]) -> Bool[Array, " sn"]:
@@ -163,14 +160,19 @@ class Patches(AbstractFootprint):
         Unit vectors towards the center, east and north of each.
     neighbors : Array, shape (patch, neighbor)
         Patches that may overlap each, itself among them; -1 where there is none.
-    area_deg2 : float, deg2
+    union_deg2 : float, deg2
         Exact where nothing overlaps, else summed over 4e6 points: to 1e-4.
     """
 
     patch: _Patch
     axes: Float[Array, "patch 3 3"]
     neighbors: Int[Array, "patch neighbor"]
-    area_deg2: float
+    union_deg2: float
+
+    @property
+    def area_deg2(self) -> float:
+        """Solid angle [deg2] of the union."""
+        return self.union_deg2
 
     def contains(self, ra: Float[Array, " sn"], dec: Float[Array, " sn"]) -> Bool[Array, " sn"]:
         """Whether positions lie inside any of the patches."""
@@ -318,13 +320,13 @@ def _patches(ra: np.ndarray, dec: np.ndarray, *, reach: np.ndarray, patch: _Patc
         found = np.flatnonzero(row)
         neighbors[i, : len(found)] = found
     made = Patches(
-        patch=patch, axes=jnp.asarray(axes), neighbors=jnp.asarray(neighbors), area_deg2=0.0
+        patch=patch, axes=jnp.asarray(axes), neighbors=jnp.asarray(neighbors), union_deg2=0.0
     )
     share = np.ones(len(ra))
     if most > 1:
         share = np.asarray(_own_share(made, max(_LEAST_POINTS, _AREA_POINTS // len(ra))))
     area = float(np.sum(share * np.asarray(patch.area)))
-    return eqx.tree_at(lambda p: p.area_deg2, made, min(area, DEG2_OF_SKY))
+    return eqx.tree_at(lambda p: p.union_deg2, made, min(area, DEG2_OF_SKY))
 
 
 @eqx.filter_jit

@@ -3,7 +3,7 @@
 import difflib
 import inspect
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import equinox as eqx
 import jax
@@ -17,18 +17,15 @@ from chandelle.core.rng import key_for
 Piece = Callable[..., Any]
 """A function of one supernova whose arguments are named after quantities."""
 _MOST_DESCRIBED = 16
+_P = TypeVar("_P", bound=Piece)
 
 
-def parameter(default: float | tuple[float, ...] | np.ndarray) -> Any:
-    """Give a field of a piece its default; what is put there becomes a float64 array."""
-    return eqx.field(converter=_real, default_factory=lambda: default)
-
-
-def _real(value: Any) -> Array:
+def real(value: Any) -> Array:
+    """Make a float64 array of a parameter: the converter of the fields of pieces."""
     return jnp.asarray(value, dtype=float)
 
 
-def draws(*names: str) -> Callable[[Piece], Piece]:
+def draws(*names: str) -> Callable[[_P], _P]:
     """Declare that a piece draws several quantities together, as a dict.
 
     Parameters
@@ -51,7 +48,7 @@ def draws(*names: str) -> Callable[[Piece], Piece]:
     ('x1', 'c')
     """
 
-    def declare(piece: Piece) -> Piece:
+    def declare(piece: _P) -> _P:
         setattr(piece, "draws", names)  # noqa: B010 (a callable has no such attribute)
         return piece
 

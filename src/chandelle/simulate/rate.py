@@ -21,7 +21,7 @@ from chandelle.core.errors import InputError
 from chandelle.core.precision import require_x64
 from chandelle.core.units import C_KM_S
 from chandelle.physics.distance import Cosmology, comoving_distance, curve, expansion_squared
-from chandelle.simulate.piece import parameter, uniform
+from chandelle.simulate.piece import real, uniform
 
 Rate = Callable[[Array], Any]
 """Rate [Gpc^-3 yr^-1, rest frame] at an array of redshifts."""
@@ -46,7 +46,7 @@ class ConstantRate(eqx.Module):
     D. A. Perley et al., 2020, ApJ 904, 35, sect. 5 (2.35e4).
     """
 
-    r0: Float[Array, ""] = parameter(2.35e4)
+    r0: Float[Array, ""] = eqx.field(converter=real, default=2.35e4)
 
     def __call__(self, z: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """Rate at a redshift."""
@@ -68,8 +68,8 @@ class PowerLawRate(eqx.Module):
     C. Frohmaier et al., 2019, MNRAS 486, 2308 (2.27e4 and 1.7).
     """
 
-    r0: Float[Array, ""] = parameter(2.27e4)
-    slope: Float[Array, ""] = parameter(1.7)
+    r0: Float[Array, ""] = eqx.field(converter=real, default=2.27e4)
+    slope: Float[Array, ""] = eqx.field(converter=real, default=1.7)
 
     def __call__(self, z: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """Rate at a redshift."""

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-from chandelle.simulate.piece import normal, parameter, uniform
+from chandelle.simulate.piece import normal, real, uniform
 
 
 class StretchMixture(eqx.Module):
@@ -30,11 +30,11 @@ class StretchMixture(eqx.Module):
     N. Nicolas et al., 2021, A&A 649, A74, eqs. 1-3 and table 4 (0.37, 0.61, -1.22, 0.56, 0.51).
     """
 
-    high_mean: Float[Array, ""] = parameter(0.37)
-    high_sigma: Float[Array, ""] = parameter(0.61)
-    low_mean: Float[Array, ""] = parameter(-1.22)
-    low_sigma: Float[Array, ""] = parameter(0.56)
-    high_share: Float[Array, ""] = parameter(0.51)
+    high_mean: Float[Array, ""] = eqx.field(converter=real, default=0.37)
+    high_sigma: Float[Array, ""] = eqx.field(converter=real, default=0.61)
+    low_mean: Float[Array, ""] = eqx.field(converter=real, default=-1.22)
+    low_sigma: Float[Array, ""] = eqx.field(converter=real, default=0.56)
+    high_share: Float[Array, ""] = eqx.field(converter=real, default=0.51)
 
     def __call__(self, young: Float[Array, ""], *, key: Key[Array, ""]) -> Float[Array, ""]:
         """Draw a stretch x1."""
@@ -65,9 +65,9 @@ class DustyColor(eqx.Module):
     them).
     """
 
-    intrinsic: Float[Array, ""] = parameter(-0.075)
-    sigma: Float[Array, ""] = parameter(0.05)
-    tau: Float[Array, ""] = parameter(0.14)
+    intrinsic: Float[Array, ""] = eqx.field(converter=real, default=-0.075)
+    sigma: Float[Array, ""] = eqx.field(converter=real, default=0.05)
+    tau: Float[Array, ""] = eqx.field(converter=real, default=0.14)
 
     def __call__(self, *, key: Key[Array, ""]) -> Float[Array, ""]:
         """Draw a color c."""

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Key
 
 from chandelle.core.units import C_KM_S
 from chandelle.physics.distance import Cosmology, distance_modulus
-from chandelle.simulate.piece import normal, parameter, uniform
+from chandelle.simulate.piece import normal, real, uniform
 
 _DIPOLE_RA, _DIPOLE_DEC = np.radians(167.942), np.radians(-6.944)
 
@@ -28,7 +28,7 @@ class PeculiarVelocity(eqx.Module):
     D. Scolnic et al., 2018, ApJ 859, 101, sect. 3 (250 km/s).
     """
 
-    sigma: Float[Array, ""] = parameter(250.0)
+    sigma: Float[Array, ""] = eqx.field(converter=real, default=250.0)
 
     def __call__(self, *, key: Key[Array, ""]) -> Float[Array, ""]:
         """Draw a velocity [km/s]."""
@@ -56,7 +56,7 @@ class HeliocentricRedshift(eqx.Module):
     ApJ 741, 67, sect. 2 (the product of 1 + z).
     """
 
-    speed: Float[Array, ""] = parameter(369.82)
+    speed: Float[Array, ""] = eqx.field(converter=real, default=369.82)
 
     def __call__(
         self, z_cmb: Float[Array, ""], ra: Float[Array, ""], dec: Float[Array, ""]
@@ -97,7 +97,7 @@ class GaussianLensing(eqx.Module):
     J. Jonsson et al., 2010, MNRAS 405, 535 (0.055 z).
     """
 
-    sigma: Float[Array, ""] = parameter(0.055)
+    sigma: Float[Array, ""] = eqx.field(converter=real, default=0.055)
 
     def __call__(self, z: Float[Array, ""], *, key: Key[Array, ""]) -> Float[Array, ""]:
         """Draw a magnitude [mag]."""
@@ -128,8 +128,8 @@ class SkewedLensing(eqx.Module):
     log-normal).
     """
 
-    sigma: Float[Array, ""] = parameter(0.055)
-    shape: Float[Array, ""] = parameter(0.5)
+    sigma: Float[Array, ""] = eqx.field(converter=real, default=0.055)
+    shape: Float[Array, ""] = eqx.field(converter=real, default=0.5)
 
     def __call__(self, z: Float[Array, ""], *, key: Key[Array, ""]) -> Float[Array, ""]:
         """Draw a magnitude [mag]."""
@@ -148,9 +148,9 @@ class MilkyWayDust(eqx.Module):
         survey away from the plane.
     """
 
-    floor: Float[Array, ""] = parameter(0.01)
-    scale: Float[Array, ""] = parameter(0.04)
-    ceiling: Float[Array, ""] = parameter(0.15)
+    floor: Float[Array, ""] = eqx.field(converter=real, default=0.01)
+    scale: Float[Array, ""] = eqx.field(converter=real, default=0.04)
+    ceiling: Float[Array, ""] = eqx.field(converter=real, default=0.15)
 
     def __call__(self, *, key: Key[Array, ""]) -> Float[Array, ""]:
         """Draw an E(B-V) [mag]."""
@@ -183,5 +183,5 @@ class MappedDust(eqx.Module):
         return jax.pure_callback(self._read, shape, ra, dec, vmap_method="expand_dims")
 
     def _read(self, ra: Array, dec: Array) -> np.ndarray:
-        ra, dec = np.broadcast_arrays(ra, dec)
-        return np.broadcast_to(np.asarray(self.ebv(ra, dec), dtype=float), ra.shape)
+        places = np.broadcast_arrays(np.asarray(ra), np.asarray(dec))
+        return np.broadcast_to(np.asarray(self.ebv(*places), dtype=float), places[0].shape)
