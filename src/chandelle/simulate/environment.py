@@ -80,7 +80,7 @@ def host_masses() -> GaussianOfEnvironment:
 
     References
     ----------
-    C. Chung et al., 2023, ApJ 959, 94 (10^9.5 and 10^10.5).
+    C. Chung et al., 2023, arXiv:2310.06011 (10^9.5 and 10^10.5).
     """
     return GaussianOfEnvironment(9.5, 0.7, 10.5, 0.7)
 

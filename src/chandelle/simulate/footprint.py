@@ -115,8 +115,8 @@ def whole_sky() -> Rectangle:
 class _Patch(eqx.Module):
     """Patch about the point (1, 0, 0): a box in longitude and latitude, or a cap.
 
-    A point is inside where x >= cos_radius, |z| <= sin_height and |y| <= x tan_width; a cap has
-    the first alone.
+    A cap holds points of x >= cos_radius, a box those of |longitude| <= half_width and
+    |z| <= sin_height.
     """
 
     cos_radius: Float[Array, "*patch"]
@@ -126,7 +126,6 @@ class _Patch(eqx.Module):
 
     def holds(self, xyz: Float[Array, "3 *patch"]) -> Bool[Array, "*patch"]:
         x, y, z = xyz
-        # On the meridian of the center, or behind it, atan2 knows the side.
         is_wide = jnp.abs(jnp.arctan2(y, x)) <= self.half_width
         return jnp.where(
             self.is_cap, x >= self.cos_radius, is_wide & (jnp.abs(z) <= self.sin_height)
