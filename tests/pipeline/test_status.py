@@ -61,11 +61,9 @@ def test_status_tells_stale_failed_and_blinded(survey, break_block):
 def test_status_shows_a_driver_at_work(survey):
     tally = Tally(total=4, running=2)
     with Beacon(Ledger(survey, "fit-lightcurves").folder, tally) as beacon:
-        beacon.show()
         tally.done = 3
-        beacon._shown -= 10.0
         beacon._finished[0] = (beacon._finished[0][0] - 10.0, 0)
-        beacon.show()
+        beacon._show()
         fits = by_step(survey)["fit-lightcurves"]
         assert (fits.running, len(fits.drivers)) == (2, 1)
         assert fits.rate == pytest.approx(0.3, rel=0.1)
