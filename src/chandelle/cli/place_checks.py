@@ -42,7 +42,7 @@ def slurm() -> tuple[bool, str]:
         found = partitions()
     except SlurmError as error:
         first = str(error).splitlines()[0]
-        return False, f"does not answer, so --on local alone works here: {first}"
+        return True, f"does not answer, so --on local alone works here: {first}"
     return True, ", ".join(f"{name} {state}" for name, state in found.items()) or "no partition"
 
 
