@@ -3,6 +3,7 @@
 import os
 import time
 
+import pytest
 from small_tasks import wait_until
 
 from chandelle.compute import beacon
@@ -37,3 +38,23 @@ def test_the_clock_of_the_machine_does_not_matter(tmp_path, monkeypatch):
         assert len(sightings(tmp_path)) == 2
         os.utime(other, (now - DAY_S, now - DAY_S))
         assert len(sightings(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("at", ["start", "join"])
+def test_a_driver_interrupted_while_it_begins_or_ends_leaves_nothing(tmp_path, monkeypatch, at):
+    def interrupted(thread):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"chandelle.compute.beacon.threading.Thread.{at}", interrupted)
+    with pytest.raises(KeyboardInterrupt), Beacon(tmp_path, Tally(total=1)):
+        pass
+    assert not list(tmp_path.glob("driver-*"))
+
+
+def test_a_tally_may_change_while_it_is_shown(tmp_path):
+    class Changing(dict):
+        def items(self):
+            raise RuntimeError("dictionary changed size during iteration")
+
+    with Beacon(tmp_path, Tally(total=2, failed=Changing(data=1))):
+        assert [one.tally.failed for one in sightings(tmp_path)] == [{"data": 1}]

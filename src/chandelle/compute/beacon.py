@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections import deque
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -87,8 +87,12 @@ class Beacon:
                     other.pid,
                     other.host,
                 )
-        self._show()
-        self._thread.start()
+        try:
+            self._show()
+            self._thread.start()
+        except BaseException:
+            self._end()
+            raise
         return self
 
     def __exit__(
@@ -97,11 +101,18 @@ class Beacon:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        """Show no more, also where the run is interrupted at its first or last moment."""
         self._ended.set()
-        self._thread.join()
-        # On a disk that has become read-only even what is not there cannot be removed.
-        with contextlib.suppress(OSError):
-            self._path.unlink()
+        try:
+            if self._thread.is_alive():
+                self._thread.join()
+        finally:
+            # On a disk that has become read-only even what is not there cannot be removed.
+            with contextlib.suppress(OSError):
+                self._path.unlink()
 
     def _beat(self) -> None:
         """Show how far it is now and then, a task in this process or not."""
@@ -112,9 +123,11 @@ class Beacon:
         """Write how far it is."""
         now = time.monotonic()
         facts = {"host": platform.node(), "pid": os.getpid(), "rate": self._rate(now)}
+        # The driver goes on counting meanwhile; a dict is copied at once.
+        facts["tally"] = asdict(replace(self._tally, failed=dict(self._tally.failed)))
         try:
             with atomic_file(self._path) as temporary:
-                temporary.write_text(json.dumps(facts | {"tally": asdict(self._tally)}))
+                temporary.write_text(json.dumps(facts))
         except OSError as error:
             _log.debug("%s: %s", self._path, error)
 
