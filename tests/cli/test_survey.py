@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import time
 
 import psutil
 import pytest
@@ -91,6 +92,9 @@ def test_a_run_that_is_told_to_end_ends_in_order(tmp_path, place, number):
         wait_until(lambda: list(receipts.glob("driver-*")), at_most_s=240.0)
         began = psutil.Process(told.pid).children(recursive=True)
         told.send_signal(getattr(signal, number))
+        if number == "SIGHUP":  # as a terminal does that is closed
+            time.sleep(0.1)
+            told.send_signal(signal.SIGHUP)
         said = told.stderr.read()
     assert told.returncode == 128 + getattr(signal, number)
     assert "interrupted" in said

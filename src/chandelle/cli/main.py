@@ -101,14 +101,15 @@ def _launch(
 def _ended_in_order() -> Iterator[None]:
     """Turn the first word to end into an exception, so that jobs and workers are let go.
 
-    A second one ends at once; what is ignored (nohup) stays so.
+    A second SIGTERM ends at once. A terminal that is closed says SIGHUP twice, by its shell and by
+    the system, and means it once. What is ignored (nohup) stays so.
     """
     former = {number: signal.getsignal(number) for number in _ENDING}
     taken = [number for number, handler in former.items() if handler != signal.SIG_IGN]
 
     def end(number: int, frame: FrameType | None) -> None:
         for each in taken:
-            signal.signal(each, signal.SIG_DFL)
+            signal.signal(each, signal.SIG_DFL if each == signal.SIGTERM else signal.SIG_IGN)
         raise EndedError(number)
 
     for number in taken:
