@@ -1,5 +1,6 @@
 """``run``, ``status``, ``retry``, ``verify``, ``explain`` as a user types them."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -64,15 +65,33 @@ def test_retry_does_what_was_asked_and_nothing_else(run, tmp_path):
     for names, message in (
         (("fit-lightcurves/000000", "nobody"), "no task nobody"),
         (("all",), "all may be arrange-lightcurves/all, gather-fits/all; say which"),
+        (("gather-fits", "--on", "moon"), "expected one of serial"),
+        (("gather-fits", "--until", "fits"), "no stage fits"),
     ):
-        refused = run("retry", folder, *names, "--on", "serial")
+        refused = run("retry", folder, *names)
         assert refused.code == 2
         assert message in refused.err
+    (folder / "survey.toml").write_text("[standardize]\nmemory_gb = -1\n")
+    assert run("retry", folder, "gather-fits").code == 2
+    (folder / "survey.toml").unlink()
     assert sorted(folder.rglob("receipts/*/??/*.json")) == receipts
     again = run("retry", folder, "gather-fits", "--until", "fit-lightcurves", "--on", "serial")
     assert "gather-fits: 1 to run again" in again.out
     assert "1 tasks done now" in again.out
     assert "nothing: it is done" in run("explain", folder, "gather-fits").out
+
+
+def test_retry_of_a_survey_begun_in_the_middle(run, drawn, tmp_path):
+    folder = tmp_path / "survey"
+    shutil.copytree(drawn / "lightcurves", folder / "lightcurves")
+    ch.fit_salt_blocks(folder / "lightcurves", folder / "saltfits" / "fits.parquet")
+    begun = ("--from", "standardize", "--until", "standardize", "--on", "serial")
+    few = run("run", folder, *begun)
+    assert "8 of 8 fits pass the cuts, 10 are needed" in few.err
+    again = run("retry", folder, "standardize", *begun)
+    assert "standardize: 1 to run again" in again.out
+    assert "10 are needed" in again.err
+    assert "begin after fit-lightcurves" in run("retry", folder, "standardize", *begun[2:]).err
 
 
 def test_a_place_is_looked_at_before_anything_runs(run, drawn):

@@ -77,7 +77,11 @@ def test_what_a_task_is_given_is_no_part_of_its_name(survey, expected):
     (survey / "saltfits" / "blocks" / "000001.parquet").unlink()
     assert ch.run(survey, on="serial", until="fit-lightcurves").n_done == 1
     assert (survey / "saltfits" / "fits.parquet").read_bytes() == expected
-    for line, message in (("memory_gb = -1", "above 0"), ("isolated = 1", "true or false")):
+    for line, message in (
+        ("memory_gb = -1", r"survey.toml \[fit-lightcurves\]: memory_gb: .* greater than 0"),
+        ("memory_gb = inf", "memory_gb: .* finite number"),
+        ("isolated = 1", "isolated: .* valid boolean"),
+    ):
         (survey / "survey.toml").write_text(f"[fit-lightcurves]\n{line}\n")
         with pytest.raises(InputError, match=message):
             ch.run(survey, on="serial", until="fit-lightcurves")

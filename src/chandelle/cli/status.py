@@ -161,7 +161,7 @@ def explain(directory: Path, task: str, /) -> None:
     directory
         The survey, or a folder that ch.map was given.
     task
-        Its key, STEP/KEY, or the beginning of its id.
+        Its key, STEP/KEY, the step if it has one task, or the beginning of its id.
     """
     from chandelle.pipeline.explain import explain as explain_task
 

@@ -69,15 +69,19 @@ def retry(
         The survey; of another folder of tasks (OUTPUT.run, that of ch.map) they are only made ready
         for the command or the call that they are of.
     tasks
-        Keys, STEP/KEY, or beginnings of ids.
+        Keys, STEP/KEY, steps of one task, or beginnings of ids.
     failed
         All that failed; where none did, nothing runs.
     from_, until, on, replace
         As for run.
     """
+    from chandelle.compute.places import find_engine
     from chandelle.pipeline.run import forget
-    from chandelle.pipeline.survey import is_survey
+    from chandelle.pipeline.survey import Survey, is_survey
 
+    find_engine(on, directory)  # Nothing is forgotten for a run that cannot be.
+    if is_survey(directory):
+        Survey(directory).check(start=from_, until=until)
     counts = forget(directory, keys=tasks, failed=failed)
     if not counts:
         say("none failed")

@@ -2,10 +2,12 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+from pydantic import Field
 
 from chandelle.compute.drive import Driver, Policy
 from chandelle.compute.engine import Engine
@@ -14,39 +16,27 @@ from chandelle.compute.stage import Home, NotReadyError, Plan, Stage
 from chandelle.compute.tally import Tally
 from chandelle.compute.task import Task
 from chandelle.core.config import StageConfig
-from chandelle.core.errors import ChandelleError, InputError
+from chandelle.core.errors import ChandelleError
 
 _log = logging.getLogger(__name__)
 Report = Callable[[str, Tally], None]
 """Is told of a step how far it is."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resources:
+class Resources(StageConfig):
     """What the tasks of a stage are given, whatever their answer: not part of their names.
 
-    Parameters
-    ----------
-    memory_gb : float, optional
-        Memory of each; as the stage says if absent.
-    isolated : bool
-        Whether each runs in a process of its own.
+    `memory_gb` is the memory of each, as the stage says if absent. With `isolated` each runs in a
+    process of its own.
     """
 
-    memory_gb: float | None = None
-    isolated: bool = False
-
-    def __post_init__(self) -> None:
-        is_number = isinstance(self.memory_gb, int | float) and not isinstance(self.memory_gb, bool)
-        if self.memory_gb is not None and not (is_number and self.memory_gb > 0):
-            raise InputError(f"memory_gb: expected a number above 0, got {self.memory_gb!r}")
-        if not isinstance(self.isolated, bool):
-            raise InputError(f"isolated: expected true or false, got {self.isolated!r}")
+    memory_gb: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    isolated: bool = Field(default=False, strict=True)
 
     def give(self, tasks: Sequence[Task]) -> Sequence[Task]:
         """Give them to the tasks of a plan."""
         changes: dict[str, Any] = {"is_isolated": True} if self.isolated else {}
-        changes |= {} if self.memory_gb is None else {"memory_gb": float(self.memory_gb)}
+        changes |= {} if self.memory_gb is None else {"memory_gb": self.memory_gb}
         if not changes:
             return tasks
         return Plan(lambda number: replace(tasks[number], **changes), len(tasks))

@@ -4,7 +4,7 @@ Settings stand in ``survey.toml``, a table a stage; without the file, or a table
 """
 
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -16,7 +16,7 @@ from chandelle.core.config import StageConfig
 from chandelle.core.errors import InputError
 
 SETTINGS = "survey.toml"
-_RESOURCES = tuple(part.name for part in fields(Resources))
+_RESOURCES = tuple(Resources.model_fields)
 _STAGES = {
     "simulate": "chandelle.simulate.tasks",
     "fit-lightcurves": "chandelle.lightcurve.tasks",
@@ -142,11 +142,21 @@ class Survey:
         InputError
             If one is of another kind.
         """
+        where = f"{self.folder / SETTINGS} [{stage.name}]"
         table = self.tables.get(stage.name, {})
-        try:
-            return Resources(**{name: table[name] for name in _RESOURCES if name in table})
-        except InputError as error:
-            raise InputError(f"{self.folder / SETTINGS} [{stage.name}] {error}") from error
+        return Resources.of(where, **{name: table[name] for name in _RESOURCES if name in table})
+
+    def check(self, *, start: str | None = None, until: str | None = None) -> None:
+        """See that there are such stages and that their settings can be; nothing runs.
+
+        Raises
+        ------
+        InputError
+            If not.
+        """
+        for stage in self.stages(start=start, until=until):
+            self.config(stage)
+            self.resources(stage)
 
     def _first(self) -> str:
         """First stage that has something to begin from."""
