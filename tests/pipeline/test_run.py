@@ -36,6 +36,23 @@ def test_the_fits_are_those_of_one_process(survey, expected):
     assert "4 of 4 done, 4 of them before" in repr(again)
 
 
+def test_each_step_is_planned_once(survey, monkeypatch):
+    planned, stages = [], Survey.stages
+
+    def counted(step, plan):
+        return lambda home, config: planned.append(step) or plan(home, config)
+
+    def watched(self, **which):
+        return [
+            replace(stage, steps={step: counted(step, plan) for step, plan in stage.steps.items()})
+            for stage in stages(self, **which)
+        ]
+
+    monkeypatch.setattr(Survey, "stages", watched)
+    assert fit(survey).facts["gather-fits"]["supernovae"] == 20
+    assert planned == ["arrange-lightcurves", "fit-lightcurves", "gather-fits"]
+
+
 def test_the_whole_chain(tmp_path):
     settings(tmp_path, "[simulate]\nn_low = 40\nn_high = 30\n[cosmology]\nn_draws = 300\n")
     assert ch.run(tmp_path, on="serial").n_done == 7

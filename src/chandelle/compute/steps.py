@@ -1,8 +1,8 @@
 """The steps of a stage, one after the other: each planned when what it reads is there."""
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,22 @@ class Resources(StageConfig):
         return Plan(lambda number: replace(tasks[number], **changes), len(tasks))
 
 
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """What a step came to.
+
+    Parameters
+    ----------
+    tally : Tally
+        Of its tasks.
+    facts : mapping
+        What its task says of its product, where there is one alone and it is done.
+    """
+
+    tally: Tally
+    facts: Mapping[str, Any]
+
+
 class TasksFailedError(ChandelleError):
     """Tasks of a stage failed for good; what comes after it did not run."""
 
@@ -55,7 +71,7 @@ def run_steps(
     policy: Policy | None = None,
     progress: Report | None = None,
     resources: Resources | None = None,
-) -> dict[str, Tally]:
+) -> dict[str, StepResult]:
     """Run the steps of a stage.
 
     Parameters
@@ -77,7 +93,7 @@ def run_steps(
 
     Returns
     -------
-    dict of str to Tally
+    dict of str to StepResult
         What each step came to.
 
     Raises
@@ -85,7 +101,7 @@ def run_steps(
     TasksFailedError
         If a step has dead letters that the next cannot do without, or the last has any.
     """
-    tallies: dict[str, Tally] = {}
+    results: dict[str, StepResult] = {}
     failures = ""
     for step, plan in stage.steps.items():
         try:
@@ -94,13 +110,19 @@ def run_steps(
             raise TasksFailedError(failures or f"{step}: {error}") from error
         report = None if progress is None else partial(progress, step)
         driver = Driver(engine, home.folder, step, policy=policy, report=report)
-        tallies[step] = tally = driver.run(tasks, total=len(tasks))
+        tally = driver.run(tasks, total=len(tasks))
+        results[step] = StepResult(tally, _facts_of(home, tasks, tally))
         failures = _failures(home.folder, step, tally, tasks) if tally.n_failed else ""
         if failures:
             _log.warning("%s", failures)
     if failures:
         raise TasksFailedError(failures)
-    return tallies
+    return results
+
+
+def _facts_of(home: Home, tasks: Sequence[Task], tally: Tally) -> Mapping[str, Any]:
+    """What the task of a step says, where there is one alone and it is done."""
+    return home.receipt_of(tasks[0]).facts if len(tasks) == 1 and not tally.n_failed else {}
 
 
 def _failures(folder: Path, step: str, tally: Tally, tasks: Sequence[Task]) -> str:

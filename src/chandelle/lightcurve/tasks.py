@@ -137,9 +137,8 @@ def fit_on(
             progress(tally.total - tally.left, tally.total)
 
     with engine_for(on, home.folder) as engine:
-        run_steps(stage, settings, home, engine, progress=report)
-    [gathering] = stage.steps["gather-fits"](home, settings)
-    return dict(home.receipt_of(gathering).facts["status"])
+        results = run_steps(stage, settings, home, engine, progress=report)
+    return dict(results["gather-fits"].facts["status"])
 
 
 def _plan_arranging(

@@ -9,10 +9,9 @@ from chandelle.compute.drive import Policy
 from chandelle.compute.lazy_engine import engine_for
 from chandelle.compute.ledger import Ledger, stages_in
 from chandelle.compute.places import Place
-from chandelle.compute.stage import Home, Planner, Stage
+from chandelle.compute.stage import Stage
 from chandelle.compute.steps import Report, run_steps
 from chandelle.compute.tally import Tally
-from chandelle.core.config import StageConfig
 from chandelle.core.errors import InputError
 from chandelle.pipeline.survey import Survey
 
@@ -122,10 +121,8 @@ def run(
             if not replace:
                 _refuse_to_lose(stage, survey.folder)
             how = {"policy": policy, "progress": progress, "resources": survey.resources(stage)}
-            result.tallies |= run_steps(stage, config, home, engine, **how)
-            result.facts |= {
-                step: _facts_of(home, plan, config) for step, plan in stage.steps.items()
-            }
+            for step, came in run_steps(stage, config, home, engine, **how).items():
+                result.tallies[step], result.facts[step] = came.tally, came.facts
     return result
 
 
@@ -137,12 +134,6 @@ def _refuse_to_lose(stage: Stage, folder: Path) -> None:
             f"{folder / stage.writes}: is there, and no run has made it; begin after {stage.name} "
             "(--from), move it away, or have it replaced (--replace)"
         )
-
-
-def _facts_of(home: Home, plan: Planner, config: StageConfig) -> Mapping[str, Any]:
-    """What the task of a step says, where there is one alone."""
-    tasks = plan(home, config)
-    return home.receipt_of(tasks[0]).facts if len(tasks) == 1 else {}
 
 
 def forget(folder: str | Path, *, keys: Sequence[str] = (), failed: bool = False) -> dict[str, int]:

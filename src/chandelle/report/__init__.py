@@ -1,19 +1,43 @@
-"""Figures for papers, and the one page that shows a run."""
+"""Figures for papers, and the one page that shows a run.
 
-from chandelle.report.dispatch import plot
-from chandelle.report.figures import (
-    plot_corner,
-    plot_diagram,
-    plot_parameter,
-    plot_pulls,
-    plot_redshifts,
-)
-from chandelle.report.gallery_figure import gallery, worst_fits
-from chandelle.report.lightcurve_figure import plot_lightcurve
-from chandelle.report.page import write_gallery, write_report
-from chandelle.report.residual_map import plot_residual_map
-from chandelle.report.runs import load_run
-from chandelle.report.scaling_figure import plot_scaling
+Every name below is loaded when it is first used: planning a report needs no library of plots.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from chandelle.report.dispatch import plot
+    from chandelle.report.figures import (
+        plot_corner,
+        plot_diagram,
+        plot_parameter,
+        plot_pulls,
+        plot_redshifts,
+    )
+    from chandelle.report.gallery_figure import gallery, worst_fits
+    from chandelle.report.lightcurve_figure import plot_lightcurve
+    from chandelle.report.page import write_gallery, write_report
+    from chandelle.report.residual_map import plot_residual_map
+    from chandelle.report.runs import load_run
+    from chandelle.report.scaling_figure import plot_scaling
+
+_HOMES = {
+    "gallery": "gallery_figure",
+    "load_run": "runs",
+    "plot": "dispatch",
+    "plot_corner": "figures",
+    "plot_diagram": "figures",
+    "plot_lightcurve": "lightcurve_figure",
+    "plot_parameter": "figures",
+    "plot_pulls": "figures",
+    "plot_redshifts": "figures",
+    "plot_residual_map": "residual_map",
+    "plot_scaling": "scaling_figure",
+    "worst_fits": "gallery_figure",
+    "write_gallery": "page",
+    "write_report": "page",
+}
 
 __all__ = [
     "gallery",
@@ -31,3 +55,15 @@ __all__ = [
     "write_gallery",
     "write_report",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        value = getattr(import_module(f"chandelle.report.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'chandelle.report' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
