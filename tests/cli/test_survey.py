@@ -102,6 +102,8 @@ def test_a_place_is_looked_at_before_anything_runs(run, drawn):
 
 @pytest.mark.parametrize(("place", "number"), [("serial", "SIGTERM"), ("local:2", "SIGHUP")])
 def test_a_run_that_is_told_to_end_ends_in_order(tmp_path, place, number):
+    if signal.getsignal(getattr(signal, number)) == signal.SIG_IGN:
+        pytest.skip(f"these tests were begun with {number} ignored, and what they begin ignores it")
     folder = tmp_path / "survey"
     ch.simulate_lightcurves(seed=4, n_low=30, n_high=10).write(folder)
     (folder / "survey.toml").write_text("[fit-lightcurves]\nblock = 4\n")

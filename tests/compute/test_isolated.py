@@ -12,6 +12,7 @@ import pytest
 from small_tasks import notes_of, task, wait_until
 
 import chandelle as ch
+from chandelle.compute.array_folder import ArrayFolder
 from chandelle.compute.drive import Policy
 from chandelle.compute.isolated import run_isolated
 from chandelle.compute.slurm_array import run_element
@@ -117,7 +118,7 @@ def test_a_map_runs_each_call_in_its_own_process(tmp_path, on):
 def test_an_element_of_an_array_runs_a_task_in_its_own_process(tmp_path):
     one = task(1, is_isolated=True)
     (tmp_path / "0.tasks").write_text(json.dumps([1, None, one.to_json()]))
-    run_element(tmp_path, tmp_path, 0)
+    run_element(tmp_path, ArrayFolder(tmp_path), 0)
     [(pid, _)] = notes_of(tmp_path, one)
     assert pid != os.getpid()
 

@@ -19,10 +19,11 @@ from small_tasks import FAST, assert_stands_once, begun, drive, notes_of, task, 
 
 from chandelle.compute.clients import settings
 from chandelle.compute.dask_engine import SchedulerGoneError
-from chandelle.compute.drive import NoWorkersError, Policy
+from chandelle.compute.drive import Policy
 from chandelle.compute.ledger import Ledger
 from chandelle.compute.places import open_engine
 from chandelle.compute.preload import DRAIN_AT
+from chandelle.compute.watchdog import NoWorkersError
 
 SMALL = [task(k) for k in range(6)]
 

@@ -72,7 +72,13 @@ def retry(
         Keys, STEP/KEY, steps of one task, or beginnings of ids.
     failed
         All that failed; where none did, nothing runs.
-    from_, until, on, replace
+    from_
+        First stage, as for run.
+    until
+        Last stage.
+    on
+        As for run.
+    replace
         As for run.
     """
     from chandelle.compute.places import find_engine
