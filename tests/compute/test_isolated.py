@@ -66,7 +66,8 @@ def test_what_a_task_started_ends_with_it(tmp_path):
         (folder / task.outputs[0]).write_bytes(os.read(0, 1))
 
     assert run_isolated(task(0), tmp_path, function=leaving).is_done
-    assert not is_alive(int((tmp_path / "left").read_text()))
+    left = int((tmp_path / "left").read_text())
+    wait_until(lambda: not is_alive(left))
     assert (tmp_path / "out" / "0.txt").read_bytes() == b"", "nothing comes by standard input"
 
 
@@ -80,7 +81,8 @@ def test_over_its_memory_it_ends_with_what_it_started(tmp_path):
 
     outcome = run_isolated(task(0), tmp_path, memory_gb=0.3, function=greedy)
     assert outcome.reason == "memory"
-    assert not is_alive(int((tmp_path / "left").read_text()))
+    left = int((tmp_path / "left").read_text())
+    wait_until(lambda: not is_alive(left))
 
 
 def test_an_interrupt_ends_it(tmp_path, monkeypatch):
