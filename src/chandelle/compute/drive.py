@@ -178,7 +178,8 @@ class Driver:
         attempt = self._waiting.next(self._clock.now())
         if attempt is not None:
             return attempt
-        task = None if self._outage.is_on else next(fresh, None)
+        # In an outage a fresh task is the probe where none waits, else the rest would be left out.
+        task = None if self._outage.is_on and self._waiting else next(fresh, None)
         if task is not None:
             return Attempt(task)
         return None if self._out else self._waiting.next_alone()
