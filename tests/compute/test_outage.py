@@ -68,6 +68,37 @@ def test_a_place_that_stays_away_ends_the_run_and_nothing_is_given_up(tmp_path):
     assert not list((tmp_path / "receipts" / "squares").glob("??/*"))
 
 
+class Cursed(Archive):
+    """Some tasks fail for their place whenever they run; one way or, in later runs, another."""
+
+    def __init__(self, folder, cursed: set[str], later: str = "transient") -> None:
+        super().__init__(folder, (0.0, 0.0))
+        self.cursed, self.later, self.runs = cursed, later, dict[str, int]()
+
+    def wait(self, timeout: float) -> list[Outcome]:
+        keys = {one.id: one.key for one, _, _ in self._waiting}
+        found = []
+        for outcome in super().wait(timeout):
+            self.runs[outcome.id] = self.runs.get(outcome.id, 0) + 1
+            reason = "transient" if self.runs[outcome.id] == 1 else self.later
+            is_cursed = keys[outcome.id] in self.cursed
+            found += [Outcome(id=outcome.id, reason=reason)] if is_cursed else [outcome]
+        return found
+
+
+@pytest.mark.parametrize("cursed", [range(90, 100), range(0, 100, 10)])
+def test_tasks_that_always_fail_do_not_keep_the_others_from_an_end(tmp_path, cursed):
+    engine = Cursed(tmp_path, {f"k{number}" for number in cursed})
+    tally = run(engine, tmp_path, 100)
+    assert (tally.done, tally.failed, tally.left) == (90, {"transient": 10}, 0)
+
+
+def test_no_task_is_left_out_where_those_of_an_outage_die(tmp_path):
+    engine = Cursed(tmp_path, {f"k{number}" for number in range(24)}, later="lost")
+    tally = run(engine, tmp_path, 100)
+    assert (tally.done, tally.failed, tally.left) == (76, {"lost": 24}, 0)
+
+
 def test_a_few_tasks_that_fail_alone_are_given_up_after_their_retries(tmp_path):
     never = drive(tmp_path, [task(5, "flaky")], Policy(retries=1, backoff_s=0.01))
     assert never.failed == {"transient": 1}

@@ -215,7 +215,12 @@ class Driver:
     def _take_absence(self, attempt: Attempt, outcome: Outcome) -> None:
         """Try a task again that failed for its place; while that is away, as often as it takes."""
         now = self._clock.now()
-        if self._outage.meet(outcome, now):
+        if self._outage.meet(attempt, outcome, now):
+            is_rest = self.tally.left == len(self._out) + len(self._waiting) + 1
+            if is_rest and self.tally.done + self.tally.skipped > 0:
+                # All others are done: it is these that fail, and the next step may do without.
+                self._give_up(attempt, outcome)
+                return
             self._place = outcome
         if self._outage.is_on:
             attempt.ready = now

@@ -88,9 +88,13 @@ class Outage:
         """Whether the place counts as away."""
         return self._since is not None
 
-    def meet(self, outcome: Outcome, now: float) -> bool:
-        """Take a failure of the place; says whether it has been away for too long."""
-        self._met.add(outcome.id)
+    def meet(self, attempt: Attempt, outcome: Outcome, now: float) -> bool:
+        """Take a failure of the place; says whether it has been away for too long.
+
+        First runs alone are evidence: what fails again and again may be a fault of its own.
+        """
+        if attempt.number == 1:
+            self._met.add(outcome.id)
         if self._since is None and len(self._met) >= self._policy.away:
             self._since = now
             _log.warning(
