@@ -25,6 +25,19 @@ class RequestError(OSError):
 RequestError.__module__ = "requests.exceptions"
 
 
+class RetryError(Exception):
+    """As those of urllib3: of no kind of the system's."""
+
+
+RetryError.__module__ = "urllib3.exceptions"
+
+
+def answered(code: int) -> RequestError:
+    error = RequestError(f"{code}")
+    error.response = SimpleNamespace(status_code=code)
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
@@ -32,6 +45,10 @@ RequestError.__module__ = "requests.exceptions"
         (socket.gaierror(socket.EAI_AGAIN, "try again"), "transient"),
         (http.client.IncompleteRead(b"half"), "transient"),
         (RequestError("read timed out"), "transient"),
+        (RetryError("read timed out"), "transient"),
+        (answered(502), "transient"),
+        (answered(404), "data"),
+        (http.client.InvalidURL("spaces"), "data"),
         (refused(503), "transient"),
         (refused(429), "transient"),
         (refused(404), "data"),

@@ -69,8 +69,12 @@ def reason_of(error: BaseException, inputs: Collection[str] = ()) -> Reason:
         return "memory"
     if isinstance(error, MissingOutputError):
         return "program"
-    if isinstance(error, ConnectionError | TimeoutError | http.client.HTTPException):
+    if isinstance(error, ConnectionError | TimeoutError):
         return "transient"
+    if isinstance(error, ValueError | http.client.InvalidURL):
+        return "data"
+    if _is_of_network(error):
+        return "data" if _is_refusal(error) else "transient"
     if isinstance(error, OSError):
         return _reason_of_system(error, inputs)
     if isinstance(error, ChandelleError | ValueError | LookupError | ArithmeticError):
@@ -80,15 +84,23 @@ def reason_of(error: BaseException, inputs: Collection[str] = ()) -> Reason:
 
 def _reason_of_system(error: OSError, inputs: Collection[str]) -> Reason:
     """Tell an error of the place from one of the data."""
-    answer = getattr(error, "code", None)
-    if isinstance(error, urllib.error.HTTPError) and answer in _REFUSED and answer not in _LATER:
-        return "data"
-    packages = {kind.__module__.partition(".")[0] for kind in type(error).__mro__}
-    if isinstance(error, urllib.error.URLError | socket.gaierror) or packages & _NETWORK:
-        return "transient"
     if error.errno == errno.ENOENT and str(error.filename) in inputs:
         return "transient"
     return "transient" if error.errno in _PLACE else "data"
+
+
+def _is_of_network(error: BaseException) -> bool:
+    """Whether an error tells of the network: Python's own, or that of a package for it."""
+    own = urllib.error.URLError | socket.gaierror | http.client.HTTPException
+    packages = {kind.__module__.partition(".")[0] for kind in type(error).__mro__}
+    return isinstance(error, own) or bool(packages & _NETWORK)
+
+
+def _is_refusal(error: BaseException) -> bool:
+    """Whether an archive answered that it will not, however often it is asked."""
+    response = getattr(error, "response", None)
+    answer = getattr(error, "code", None) or getattr(response, "status_code", None)
+    return answer in _REFUSED and answer not in _LATER
 
 
 def told(error: BaseException) -> str:
