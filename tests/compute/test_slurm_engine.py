@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from local_slurm import slurm_site, write_profile
 from slurm_marks import ON_SLURM
-from small_tasks import assert_stands_once, begun, drive, task
+from small_tasks import assert_stands_once, begun, drive, task, wait_until
 
 from chandelle.compute import slurm_engine
 from chandelle.compute.drive import Policy
@@ -171,6 +171,7 @@ def test_jobs_that_are_cancelled_in_the_queue_are_asked_for_again(
     monkeypatch.setattr(slurm_engine, "_LOOK_S", 2.0)
     block = ["sbatch", "--parsable", "--mem=3900M", "--wrap", "sleep 300", "--output=/dev/null"]
     blocks = [subprocess.check_output(block, text=True).strip() for _ in range(2)]
+    wait_until(lambda: set(blocks) <= set(queue("%i", "--states=R")), at_most_s=90.0)
     cancelled: list[str] = []
 
     def cancel_those_that_wait() -> None:
