@@ -4,10 +4,12 @@ import logging
 import resource
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
 
+from chandelle.cli.main import main
 from chandelle.core.errors import NotConvergedError
 from chandelle.products.diagram import Diagram
 from chandelle.products.posterior import Posterior
@@ -201,3 +203,18 @@ def test_interrupted(run, monkeypatch, tmp_path):
     assert result.code == 130
     assert "interrupted" in result.err
     assert "Traceback" not in result.err
+
+
+def test_a_command_runs_in_a_thread_too():
+    codes = []
+
+    def call():
+        try:
+            main(["--version"])
+        except SystemExit as stop:
+            codes.append(stop.code)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join()
+    assert codes == [0]

@@ -40,6 +40,14 @@ def test_a_claim_that_was_given_up_is_nobodys(tmp_path):
     assert Claim(tmp_path).life() == "dead"
 
 
+def test_a_damaged_claim_does_not_hold_for_ever(tmp_path):
+    claim(tmp_path)
+    (tmp_path / FILE).write_bytes(b"")
+    assert Claim(tmp_path).life() == "unclear"
+    os.utime(tmp_path / FILE, (0.0, 0.0))
+    assert Claim(tmp_path).life() == "dead"
+
+
 def test_claims_are_touched_until_they_are_dropped(tmp_path, monkeypatch):
     monkeypatch.setattr(array_owner, "_BEAT_S", 0.02)
     claim(tmp_path)

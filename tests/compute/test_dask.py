@@ -13,6 +13,7 @@ from small_tasks import begun, drive, task
 import chandelle as ch
 from chandelle.cli import console
 from chandelle.compute.clients import new_client, tunnel
+from chandelle.compute.dask_engine import DaskEngine
 from chandelle.compute.places import open_engine
 from chandelle.core.errors import InputError
 
@@ -83,6 +84,18 @@ def test_one_client_serves_two_folders_at_once(client, tmp_path):
     for engine, name in zip(engines, "ab", strict=True):
         assert [outcome.is_done for outcome in engine.wait(20.0)] == [True]
         assert (tmp_path / name / "out" / "3.txt").read_text() == "9"
+
+
+def test_a_task_that_is_handed_out_again_runs_again(client, tmp_path):
+    engine, one = DaskEngine(client, tmp_path), task(1, "flaky")
+    for _ in range(2):
+        engine.submit(one, attempt=1)
+        found = []
+        while not found:
+            found = engine.wait(10.0)
+        assert found[0].reason == "transient"
+    assert begun(tmp_path) == 2
+    engine.close()
 
 
 def test_slots_beyond_the_cores_are_threads():

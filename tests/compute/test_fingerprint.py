@@ -249,3 +249,33 @@ def test_it_is_the_same_in_every_process():
         command = [sys.executable, "-c", PROGRAM]
         said.add(subprocess.run(command, env=environment, capture_output=True, check=True).stdout)
     assert len(said) == 1
+
+
+SET_OF_CLASSES = """
+from chandelle.compute.fingerprint import fingerprint
+kept = [object() for _ in range({seed})]
+def made(number):
+    return type(f"K{{number}}", (), {{"n": number, "__module__": "mine"}})
+A, B, C = (made(number) for number in {order})
+held, last = {{A, B, C}}, next(kind for kind in (A, B, C) if kind.n == 1)
+def of(held, last):
+    return lambda x: (held, last)
+print(fingerprint(of(held, last)))
+"""
+
+
+def test_a_set_of_classes_has_one_hash_in_every_process():
+    found = set()
+    for seed, order in enumerate(((0, 1, 2), (2, 1, 0), (1, 0, 2), (2, 0, 1))):
+        text = SET_OF_CLASSES.format(seed=97 * seed, order=order)
+        found.add(subprocess.check_output([sys.executable, "-c", text], text=True))
+    assert len(found) == 1
+
+
+def test_the_values_of_an_enum_count():
+    def made(value):
+        kind = Enum("Kind", {"A": value, "B": 5})
+        return lambda x: x * kind.A.value
+
+    assert fingerprint(made(1)) == fingerprint(made(1))
+    assert fingerprint(made(1)) != fingerprint(made(2))

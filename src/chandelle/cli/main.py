@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 failed, 2 unusable input or wrong usage, 3 blinded, 4 not 
 import logging
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -105,7 +106,10 @@ def _ended_in_order() -> Iterator[None]:
     the system, and means it once. What is ignored (nohup) stays so.
     """
     former = {number: signal.getsignal(number) for number in _ENDING}
-    taken = [number for number, handler in former.items() if handler != signal.SIG_IGN]
+    is_main = threading.current_thread() is threading.main_thread()
+    # A handler that was not set from Python (None) could not be put back.
+    left = {None, signal.SIG_IGN}
+    taken = [number for number, handler in former.items() if is_main and handler not in left]
 
     def end(number: int, frame: FrameType | None) -> None:
         for each in taken:

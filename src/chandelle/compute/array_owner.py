@@ -17,6 +17,8 @@ from typing import Any, Literal
 
 import psutil
 
+from chandelle.core.atomic import atomic_file
+
 FILE = "driver.json"
 _BEAT_S = 15.0
 _OLD_S = 180.0
@@ -35,8 +37,8 @@ def claim(folder: Path) -> None:
 
 def release(folder: Path) -> None:
     """Say that an array is nobody's any more."""
-    with contextlib.suppress(OSError):
-        (folder / FILE).write_text(json.dumps({"host": None}), encoding="utf-8")
+    with contextlib.suppress(OSError), atomic_file(folder / FILE) as temporary:
+        temporary.write_text(json.dumps({"host": None}), encoding="utf-8")
 
 
 class Pulse:
@@ -85,15 +87,19 @@ class Claim:
     def life(self) -> Life:
         """Whether the driver that made it is alive; unclear until it has been seen for a while."""
         try:
-            facts = json.loads((self.folder / FILE).read_text(encoding="utf-8"))
             touched = (self.folder / FILE).stat().st_mtime
+            is_old = _clock(self.folder.parent) - touched > _OLD_S
+            text = (self.folder / FILE).read_text(encoding="utf-8", errors="replace")
         except FileNotFoundError:
             return "dead"
-        except (OSError, ValueError):
+        except OSError:
             return "unclear"
+        try:
+            facts = json.loads(text)
+        except ValueError:  # damaged: somebody alive would have touched it
+            return "dead" if is_old else "unclear"
         if facts["host"] is None:
             return "dead"
-        is_old = _clock(self.folder.parent) - touched > _OLD_S
         if facts["host"] == platform.node():
             return "alive" if _is_process(facts, is_touched=not is_old) else "dead"
         if is_old:

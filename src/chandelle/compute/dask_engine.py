@@ -4,6 +4,7 @@ Only the text of a task goes out and an `Outcome` comes back; each future is let
 nothing is ever computed again for a worker that is gone.
 """
 
+import itertools
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -78,6 +79,7 @@ class DaskEngine:
         # A scheduler that serves several folders must not take one's task for another's.
         self._run = uuid.uuid4().hex
         self._futures: dict[str, Future] = {}
+        self._submitted = itertools.count()
         self._finished: SimpleQueue[str] = SimpleQueue()
         self._counted, self._count, self._paused = -_COUNT_S, 0, 0
 
@@ -95,7 +97,8 @@ class DaskEngine:
             attempt,
             memory_gb,
             self._functions.get(task.call),
-            key=f"{task.stage}-{task.id}-{attempt}-{self._run}",
+            # Never a key that dask may still know: it would give the old future and run nothing.
+            key=f"{task.stage}-{task.id}-{next(self._submitted)}-{self._run}",
             pure=False,
             retries=0,
             **_ONE_EACH,

@@ -6,6 +6,7 @@ the object of a method, and all that these are made of, as pickling takes object
 
 import copyreg
 import dis
+import enum
 import hashlib
 import importlib.metadata
 import sys
@@ -159,14 +160,15 @@ class _Reader:
                 with _said_of(repr(key)):
                     self.add(value[key])
         elif isinstance(value, set | frozenset):
-            self._say(*sorted(map(self._apart, value)))
+            for part in sorted(value, key=self._apart):
+                self.add(part)
         else:
             for part in value:
                 self.add(part)
 
     def _apart(self, value: Any) -> str:
-        """Hash of a thing by itself, to put in order what has none."""
-        reader = _Reader(self._numbers)
+        """Hash of a thing by itself, to put in order what has none; it counts nothing as seen."""
+        reader = _Reader(dict(self._numbers))
         reader.add(value)
         self._kept += reader._kept
         return reader.digest()
@@ -233,6 +235,8 @@ class _Reader:
             return
         for base in kind.__bases__:
             self.add(base)
+        if issubclass(kind, enum.Enum):
+            self.add([(name, member.value) for name, member in kind.__members__.items()])
         for name in sorted(vars(kind)):
             member = _member(kind, name)
             if isinstance(member, FunctionType) or (_is_simple(member) and name[:2] != "__"):
