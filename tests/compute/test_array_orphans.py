@@ -2,6 +2,7 @@
 
 import json
 import platform
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from small_tasks import drive, task
 
 from chandelle.compute import array_owner, slurm
 from chandelle.compute.array_folder import ArrayFolder, Order
+from chandelle.compute.array_orphans import Orphans
 from chandelle.compute.array_owner import FILE
 from chandelle.compute.profile import Profile
 from chandelle.compute.slurm_array import SlurmArrayEngine, run_element
@@ -248,3 +250,15 @@ def test_a_driver_of_another_machine_is_alive_while_its_file_is_touched(
     assert played.arrays == ([9] if moves else [6])
     assert played.cancelled == ([] if moves else ["7_[1-2]"])
     assert (folder.path / "stop").exists() is not moves
+
+
+def test_an_array_that_another_driver_took_over_and_removed_is_let_be(tmp_path, played):
+    folder = left_behind(played, tmp_path, TASKS)
+    orphans = Orphans(tmp_path / "receipts" / "arrays")
+    orphans.judge()
+    orphans.look([("7", 0, "RUNNING")])
+    assert orphans.holds(TASKS[0])
+    shutil.rmtree(folder.path)
+    orphans.judge()
+    orphans.look([])
+    assert not orphans.holds(TASKS[0])

@@ -224,3 +224,14 @@ def test_a_folder_is_read_once_whatever_is_in_it(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "scandir", lambda where: (reads.append(where), scandir(where))[1])
     assert sweep_leftovers(tmp_path, {str(number) for number in range(20)}) == 20
     assert reads == [tmp_path]
+
+
+def test_a_folder_that_is_written_to_deep_inside_is_not_old(tmp_path):
+    folder = tmp_path / ".d.elsewhere-1.0a1b.tmp"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "deep" / "now").touch()
+    for path in (folder, folder / "deep"):
+        os.utime(path, (0.0, 0.0))
+    assert sweep_leftovers(tmp_path, ()) == 0
+    os.utime(folder / "deep" / "now", (0.0, 0.0))
+    assert sweep_leftovers(tmp_path, ()) == 1

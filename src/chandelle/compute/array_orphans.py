@@ -5,6 +5,7 @@ the task they are at. Until an element has ended, its tasks are not handed out a
 the same key, which write the same outputs; what came of them then counts as if asked for.
 """
 
+import contextlib
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -75,8 +76,9 @@ class Orphans:
             if life == "unclear":
                 still.append((folder, claim))
             elif life == "dead":
-                folder.stop()
-                self._orphans.append(_Orphan(folder, folder.job()))
+                with contextlib.suppress(FileNotFoundError):  # another driver has taken it over
+                    folder.stop()
+                    self._orphans.append(_Orphan(folder, folder.job()))
         self._unclear = still
 
     def look(self, view: View) -> None:
@@ -94,7 +96,10 @@ class Orphans:
                     len(waiting),
                     len(states) - len(waiting),
                 )
-            self._follow(orphan, states)
+            try:
+                self._follow(orphan, states)
+            except FileNotFoundError:  # another driver has taken it over, and it has ended
+                orphan.running.clear()
             orphan.is_seen = True
         for orphan in [orphan for orphan in self._orphans if not orphan.running]:
             self._orphans.remove(orphan)

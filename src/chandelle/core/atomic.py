@@ -198,8 +198,9 @@ def _now_at(folder: Path) -> float:
 
 
 def _changed_at(path: Path, otherwise: float) -> float:
+    """When something in a path was changed last; its own time tells nothing of what is in it."""
     try:
-        return path.stat().st_mtime
+        return max(part.stat().st_mtime for part in (path, *path.rglob("*")))
     except FileNotFoundError:
         return otherwise
 
