@@ -22,6 +22,7 @@ SITE = Profile(kind="slurm", memory_gb=(4.0, 8.0), overhead_gb=0.25)
 def test_a_task_gets_the_smallest_job_that_holds_it(task_gb, job_gb):
     assert SITE.job_gb(task_gb) == job_gb
     assert SITE.worker_gb(job_gb) >= task_gb
+    assert SITE.limit_gb(job_gb) >= task_gb + SITE.overhead_gb, "the worker itself takes some"
 
 
 def test_the_next_class_is_above_that_of_the_job_a_task_was_in(tmp_path):

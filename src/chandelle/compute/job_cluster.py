@@ -54,7 +54,7 @@ class JobCluster(SLURMCluster):
                 account=profile.account or None,
                 cores=1,
                 processes=1,
-                memory=f"{profile.worker_gb(job_gb):.3f}GB",
+                memory=f"{profile.limit_gb(job_gb):.3f}GB",
                 job_mem=f"{round(job_gb * 1000)}M",
                 walltime=_clock(profile.walltime_min),
                 interface=profile.interface or None,

@@ -75,9 +75,13 @@ class Profile(StageConfig):
             )
         return self
 
+    def limit_gb(self, job_gb: float) -> float:
+        """Memory at which dask ends a worker, itself and its task [GB]; the rest is the nanny's."""
+        return max(job_gb * _WORKER_SHARE, _LEAST_GB)
+
     def worker_gb(self, job_gb: float) -> float:
         """Memory that a task of dask may take in a job [GB]; the rest is for worker and nanny."""
-        return max(job_gb * _WORKER_SHARE - self.overhead_gb, _LEAST_GB)
+        return max(self.limit_gb(job_gb) - self.overhead_gb, _LEAST_GB)
 
     def job_gb(self, task_gb: float) -> float:
         """Class of the smallest job that holds a task of dask; beyond them, as much as it takes."""
