@@ -91,7 +91,9 @@ def test_retry_of_a_survey_begun_in_the_middle(run, drawn, tmp_path):
     again = run("retry", folder, "standardize", *begun)
     assert "standardize: 1 to run again" in again.out
     assert "10 are needed" in again.err
-    assert "begin after fit-lightcurves" in run("retry", folder, "standardize", *begun[2:]).err
+    refused = run("retry", folder, "standardize", *begun[2:])
+    assert "begin after fit-lightcurves" in refused.err
+    assert "to run again" not in refused.out, "nothing is forgotten for a run that cannot be"
 
 
 def test_a_place_is_looked_at_before_anything_runs(run, drawn):

@@ -1,6 +1,7 @@
 """Jobs of dask on a real Slurm: their memory, their number, and those that never came."""
 
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -135,8 +136,28 @@ def test_keys_go_with_the_run_and_logs_stay_after_losses(profile, tmp_path, monk
         finally:
             engine.close()
         assert not list(cache.rglob("*.pem"))
+        assert not list(cache.rglob("*.tmp"))
         assert bool(list(cache.rglob("*.log"))) == (name == "ill")
     assert "workers were lost; what their jobs said" in caplog.text
+
+
+def test_keys_of_a_driver_that_was_killed_go_with_the_next_run(profile, tmp_path, monkeypatch):
+    monkeypatch.setenv("CHANDELLE_CACHE", str(tmp_path / "cache"))
+    body = (
+        "import os, sys; from pathlib import Path; from chandelle.compute.profile import "
+        "load_profile; from chandelle.compute.job_cluster import JobCluster\n"
+        "if __name__ == '__main__':\n"
+        "    JobCluster(load_profile(sys.argv[1])); os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", body, str(profile)], check=False)
+    (left,) = (tmp_path / "cache").rglob("key.pem")
+    assert left.parent.stat().st_mode & 0o777 == 0o700
+    engine = open_engine(f"slurm:{profile}", tmp_path)
+    try:
+        assert drive(tmp_path, [task(1, memory_gb=0.2)], PLAIN, engine=engine).done == 1
+        assert not left.parent.exists()
+    finally:
+        engine.close()
 
 
 def test_without_a_folder_that_nodes_see_no_job_is_asked_for(profile, tmp_path, monkeypatch):

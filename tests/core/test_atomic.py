@@ -193,7 +193,7 @@ def test_the_end_of_a_step_removes_what_other_machines_left(tmp_path, dead):
 
 def test_a_machine_with_dots_in_its_name_is_told_from_the_name(tmp_path, monkeypatch, dead):
     monkeypatch.setattr(atomic.platform, "node", lambda: "n1.in2p3.fr")
-    left = tmp_path / atomic._temporary_name("a.b.txt").replace(f"-{os.getpid()}.", f"-{dead}.")
+    left = tmp_path / atomic.temporary_name("a.b.txt").replace(f"-{os.getpid()}.", f"-{dead}.")
     left.touch()
     assert remove_leftovers(tmp_path / "a.b.txt.n1", tmp_path / "a") == 0
     assert remove_leftovers(tmp_path / "a.b.txt") == 1

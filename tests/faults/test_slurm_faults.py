@@ -75,6 +75,22 @@ def test_a_task_that_hangs_beyond_the_walltime_is_done_by_the_next_job(on_array,
     assert_stands_once(tmp_path, [hangs, *SMALL])
 
 
+def test_a_worker_whose_job_ends_under_its_task_costs_a_run(slurm, tmp_path, monkeypatch):
+    monkeypatch.setenv("CHANDELLE_CACHE", str(tmp_path / "cache"))
+    path = write_profile(tmp_path / "dask.toml", **SITE, walltime_min=1, jobs=2)
+    hangs, folder = task(9, "hangs_once", memory_gb=0.5), tmp_path / "run"
+    engine = open_engine(f"slurm:{path}", folder)
+    try:
+        tally = drive(folder, [hangs, *SMALL], POLICY, engine=engine)
+    finally:
+        engine.close()
+    assert (tally.done, tally.lost, tally.failed) == (5, 1, {})
+    said = "\n".join(log.read_text() for log in (tmp_path / "cache").rglob("*.log"))
+    assert "DUE TO TIME LIMIT" in said
+    assert len(notes_of(folder, hangs)) == 2
+    assert_stands_once(folder, [hangs, *SMALL])
+
+
 def test_a_task_over_the_memory_of_its_job_gets_a_larger_one(on_array, slurm, tmp_path):
     fits = task(7, "greedy", memory_gb=0.5, settings={"take_gb": 1.0, "hold_s": 12.0})
     never = task(8, "greedy", memory_gb=0.5, settings={"take_gb": 2.2, "hold_s": 30.0})

@@ -106,6 +106,8 @@ def test_explain(survey, break_block):
     stale = explain(survey, "000002")
     assert "stale: fit.r_v was 3.1, is 2.9" in stale
     assert "has not run with the inputs, settings and code of now" in stale
+    old = next(r for r in Ledger(survey, "fit-lightcurves").receipts() if r.key == "000002")
+    assert "stale: fit.r_v was 3.1, is 2.9" in explain(survey, old.id[:12])
     assert "not known yet: waits for fit-lightcurves" in explain(survey, "gather-fits/all")
     break_block(2)
     with pytest.raises(TasksFailedError):
@@ -114,6 +116,13 @@ def test_explain(survey, break_block):
     assert "because  its data or settings are unusable" in failed
     assert "found darkness" in failed
     assert f"chandelle retry {survey} fit-lightcurves/000002" in failed
+
+
+def test_explain_a_block_that_is_no_more(survey):
+    old = next(r for r in Ledger(survey, "fit-lightcurves").receipts() if r.key == "000002")
+    (survey / "survey.toml").write_text("[fit-lightcurves]\nblock = 60\n")
+    ch.run(survey, on="serial", until="fit-lightcurves")
+    assert "stale: fit-lightcurves has no task 000002 any more" in explain(survey, old.id)
 
 
 def damage(survey):

@@ -82,12 +82,12 @@ def retry(
         As for run.
     """
     from chandelle.compute.places import find_engine
-    from chandelle.pipeline.run import forget
+    from chandelle.pipeline.run import check, forget
     from chandelle.pipeline.survey import Survey, is_survey
 
     find_engine(on, directory)  # Nothing is forgotten for a run that cannot be.
     if is_survey(directory):
-        Survey(directory).check(start=from_, until=until)
+        check(Survey(directory), start=from_, until=until, replace=replace)
     counts = forget(directory, keys=tasks, failed=failed)
     if not counts:
         say("none failed")

@@ -4,7 +4,6 @@ import logging
 import math
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from chandelle.compute.preload import DRAIN_AT
 from chandelle.compute.profile import Profile
 from chandelle.compute.resources import exports
 from chandelle.compute.slurm import literal
+from chandelle.core.atomic import remove_leftovers, temporary_name
 from chandelle.core.cache import writable_folder
 from chandelle.core.errors import InputError
 
@@ -104,7 +104,10 @@ def _private_folder() -> Path:
             "jobs read their certificates in the folder of the cache, and there is none (it is off "
             "or cannot be written): set CHANDELLE_CACHE to a folder that the nodes see"
         )
-    return Path(tempfile.mkdtemp(prefix="run-", dir=cache))
+    remove_leftovers(cache / "run")  # of drivers that were killed
+    folder = cache / temporary_name("run")
+    folder.mkdir(mode=0o700)
+    return folder
 
 
 def _certificates(folder: Path) -> Security:
@@ -127,7 +130,9 @@ def _clean(folder: Path, *, keep_logs: bool) -> None:
         return
     for name in _KEYS:
         (folder / name).unlink(missing_ok=True)
-    _log.warning("workers were lost; what their jobs said: %s", folder)
+    kept = folder.with_name(folder.name.strip(".").removesuffix(".tmp"))
+    folder.rename(kept)
+    _log.warning("workers were lost; what their jobs said: %s", kept)
 
 
 def _clock(minutes: float) -> str:

@@ -38,7 +38,7 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
     """Give a temporary path; rename it to `path` when the block ends well, else remove it."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(_temporary_name(path.name))
+    temporary = path.with_name(temporary_name(path.name))
     temporary.touch(exist_ok=False)
     try:
         yield temporary
@@ -76,7 +76,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(_temporary_name(path.name))
+    temporary = path.with_name(temporary_name(path.name))
     temporary.mkdir()
     aside = temporary.with_suffix(".old")
     try:
@@ -97,8 +97,8 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _temporary_name(name: str) -> str:
-    """Name for something to be written, that no other process gives."""
+def temporary_name(name: str) -> str:
+    """Name for something to be written, that no other process gives; `remove_leftovers` knows it."""
     return f".{name}.{_here()}-{os.getpid()}.{uuid.uuid4().hex[:12]}.tmp"
 
 

@@ -1,6 +1,6 @@
 """``chandelle explain``: all that is known of a task, in words."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,14 +44,15 @@ def explain(folder: str | Path, name: str) -> str:
     """
     folder = Path(folder)
     waits = {one.step: one.waits for one in status_of(folder) if one.waits}
-    planned = {task.id: task for task in _planned(folder, name, waits)}
     receipts = list(_receipts(folder, name))
+    planned = _planned(folder, name, waits, [(one.stage, one.key) for one in receipts])
     told = [_of_receipt(folder, receipt, planned, waits) for receipt in receipts]
     known = {receipt.id for receipt in receipts}
     told += [
         f"{task.stage} {task.key} ({task.id}): has not run with the inputs, settings and code of "
         f"now; chandelle run {folder} does it"
-        for task in planned.values()
+        for tasks in planned.values()
+        for task in tasks
         if task.id not in known
     ]
     if not told:
@@ -74,21 +75,35 @@ def _receipts(folder: Path, name: str) -> Iterator[Receipt]:
                     yield receipt
 
 
-def _planned(folder: Path, name: str, waits: Mapping[str, str]) -> Iterator[Task]:
-    """Tasks of a name as they would be run now, of the steps that can be planned."""
+def _planned(
+    folder: Path, name: str, waits: Mapping[str, str], also: Sequence[tuple[str, str]]
+) -> dict[str, list[Task]]:
+    """Tasks as they would be run now, by step, of the steps that can be planned: those of a name,
+    and those of the same step and key as a receipt of that name.
+    """
+    planned = dict[str, list[Task]]()
     if not is_survey(folder):
-        return
+        return planned
     survey = Survey(folder)
     for stage in survey.stages():
         for step, plan in stage.steps.items():
-            if step not in waits:
-                tasks = plan(survey.home, survey.config(stage))
-                n = len(tasks)
-                yield from (t for t in tasks if is_named(name, step, t.key, t.id, of=n))
+            if step in waits:
+                continue
+            tasks = plan(survey.home, survey.config(stage))
+            planned[step] = [
+                task
+                for task in tasks
+                if is_named(name, step, task.key, task.id, of=len(tasks))
+                or (step, task.key) in also
+            ]
+    return planned
 
 
 def _of_receipt(
-    folder: Path, receipt: Receipt, planned: Mapping[str, Task], waits: Mapping[str, str]
+    folder: Path,
+    receipt: Receipt,
+    planned: Mapping[str, Sequence[Task]],
+    waits: Mapping[str, str],
 ) -> str:
     """Tell what a receipt says, and whether it still holds."""
     lines = [f"{receipt.stage} {receipt.key} ({receipt.id}): {receipt.status}"]
@@ -114,15 +129,21 @@ def _of_receipt(
 
 
 def _next(
-    folder: Path, receipt: Receipt, planned: Mapping[str, Task], waits: Mapping[str, str]
+    folder: Path,
+    receipt: Receipt,
+    planned: Mapping[str, Sequence[Task]],
+    waits: Mapping[str, str],
 ) -> list[str]:
     """What a run would do with the task now."""
     if receipt.stage in waits:
         return [f"not known yet: {waits[receipt.stage]}"]
-    now = next((task for task in planned.values() if task.stage == receipt.stage), None)
-    if receipt.id not in planned and now is not None:
-        changes = [*_changes(receipt, now)]
-        return [f"stale: {change}" for change in changes] or ["stale"]
+    if receipt.stage in planned:
+        tasks = {task.key: task for task in planned[receipt.stage]}
+        now = tasks.get(receipt.key)
+        if now is None:
+            return [f"stale: {receipt.stage} has no task {receipt.key} any more"]
+        if now.id != receipt.id:
+            return [f"stale: {change}" for change in _changes(receipt, now)] or ["stale"]
     if receipt.is_done and not all((folder / path).exists() for path in receipt.outputs):
         return ["the next run makes what is gone again"]
     if receipt.is_done:

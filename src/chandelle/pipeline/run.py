@@ -113,17 +113,46 @@ def run(
     (3, 0)
     """
     survey = Survey(Path(folder))
-    stages = survey.stages(start=start, until=until)
+    stages = check(survey, start=start, until=until, replace=replace)
     result = RunResult(survey.folder)
     with engine_for(on, survey.folder) as engine:
         for stage in stages:
             config, home = survey.config(stage), survey.home
-            if not replace:
-                _refuse_to_lose(stage, survey.folder)
             how = {"policy": policy, "progress": progress, "resources": survey.resources(stage)}
             for step, came in run_steps(stage, config, home, engine, **how).items():
                 result.tallies[step], result.facts[step] = came.tally, came.facts
     return result
+
+
+def check(
+    survey: Survey, *, start: str | None = None, until: str | None = None, replace: bool = False
+) -> list[Stage]:
+    """See that a chain can be run, before any of it runs.
+
+    Parameters
+    ----------
+    survey : Survey
+        Its folder and settings.
+    start, until, replace
+        As for `run`.
+
+    Returns
+    -------
+    list of Stage
+        What there is to run.
+
+    Raises
+    ------
+    InputError
+        If a stage or a setting is unknown, or a product is there that no run has made.
+    """
+    stages = survey.stages(start=start, until=until)
+    for stage in stages:
+        survey.config(stage)
+        survey.resources(stage)
+        if not replace:
+            _refuse_to_lose(stage, survey.folder)
+    return stages
 
 
 def _refuse_to_lose(stage: Stage, folder: Path) -> None:

@@ -146,18 +146,6 @@ class Survey:
         table = self.tables.get(stage.name, {})
         return Resources.of(where, **{name: table[name] for name in _RESOURCES if name in table})
 
-    def check(self, *, start: str | None = None, until: str | None = None) -> None:
-        """See that there are such stages and that their settings can be; nothing runs.
-
-        Raises
-        ------
-        InputError
-            If not.
-        """
-        for stage in self.stages(start=start, until=until):
-            self.config(stage)
-            self.resources(stage)
-
     def _first(self) -> str:
         """First stage that has something to begin from."""
         if "simulate" in self.tables:
