@@ -10,6 +10,7 @@ from chandelle.core.units import ZP_NJY
 from chandelle.instrument.passbands import load_passband
 from chandelle.physics.salt import load_salt
 from chandelle.products.passband import Passband
+from chandelle.simulate.chromatic import SCATTER_WAVES, scatter_curve
 from chandelle.simulate.curves import SaltSample, true_fluxes
 from chandelle.simulate.fluxes import Bands, SaltState, true_flux
 
@@ -101,16 +102,19 @@ def test_scatter_dims_by_what_it_says(salt, bands):
     gray = SaltSample(**columns, scatter=np.full((30, 3), 0.3), scatter_wave=wave)
     dimmed = true_fluxes(salt, bands, gray, **epochs)
     assert np.allclose(dimmed, plain * 10 ** (-0.4 * 0.3), rtol=1e-12, atol=0)
-    # A slope in wavelength of 1 mag a micron, in a passband of 20 angstrom about 6000.
+    # In a passband of 20 angstrom about 6000, as the curve of the population says.
     line = Passband(name="line", wave=np.linspace(5990.0, 6010.0, 21), transmission=np.ones(21))
-    tilt = SaltSample(**columns, scatter=np.tile(1e-4 * wave, (30, 1)), scatter_wave=wave)
+    nodes = np.array([0.3, -0.2, 0.1, 0.4, -0.3])
+    wave = np.array(SCATTER_WAVES)
+    tilt = SaltSample(**columns, scatter=np.tile(nodes, (30, 1)), scatter_wave=wave)
     epochs["band"][:] = 0
     plain, tilted = (true_fluxes(salt, [line], one, **epochs) for one in (sample, tilt))
     owner = np.repeat(np.arange(30), np.diff(epochs["first"]))
     bright = plain > 1e-3 * np.abs(plain).max()
     assert bright.sum() > 5
     loss = -2.5 * np.log10(tilted[bright] / plain[bright])
-    assert np.abs(loss - 1e-4 * 6000.0 / (1 + sample.z[owner[bright]])).max() < 2e-4
+    rest = jnp.asarray(6000.0 / (1 + sample.z[owner[bright]]))
+    assert np.abs(loss - scatter_curve(rest, jnp.asarray(nodes))).max() < 2e-4
 
 
 def test_epochs_that_do_not_fit_are_refused(salt, bands):

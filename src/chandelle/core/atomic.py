@@ -98,7 +98,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
 
 
 def temporary_name(name: str) -> str:
-    """Name for something to be written, that no other process gives; `remove_leftovers` knows it."""
+    """Name for something to be written, that no other process gives, for `remove_leftovers`."""
     return f".{name}.{_here()}-{os.getpid()}.{uuid.uuid4().hex[:12]}.tmp"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import jax
 import numpy as np
 from jaxtyping import Array, Key
+from numpy.typing import NDArray
 
 
 def key_for(root: int | Key[Array, ""], *names: str | int) -> Key[Array, ""]:
@@ -57,8 +58,12 @@ def keys_for(root: Key[Array, ""], names: Sequence[str | int]) -> Key[Array, " n
     >>> bool((keys_for(root, ["a", "b"])[1] == key_for(root, "b")).all())
     True
     """
-    numbers = np.array([_number(name) for name in names], dtype=np.uint32)
-    return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(root, numbers)
+    return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(root, name_numbers(names))
+
+
+def name_numbers(names: Sequence[str | int]) -> NDArray[np.uint32]:
+    """Give what each of many names is folded into a key as, shape (name,)."""
+    return np.array([_number(name) for name in names], dtype=np.uint32)
 
 
 def _number(name: str | int) -> int:

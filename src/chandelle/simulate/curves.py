@@ -40,8 +40,8 @@ class SaltSample:
     mwebv : array, shape (sn,), mag
         E(B-V) of the Milky Way.
     scatter : array, shape (sn, node), mag, optional
-        What each is fainter by at the rest-frame wavelengths `scatter_wave`, straight lines
-        between them.
+        What each is fainter by at the rest-frame wavelengths `scatter_wave`, joined as
+        `chromatic.scatter_curve` does.
     scatter_wave : array, shape (node,), angstrom
         Increasing.
     """

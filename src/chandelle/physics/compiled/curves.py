@@ -36,8 +36,8 @@ class CurveBands(NamedTuple):
 class CurveTargets(NamedTuple):
     """Supernovae: redshift, SALT parameters, E(B-V), and their scatter in color.
 
-    `scatter` has shape (sn, node): magnitudes at rest-frame wavelengths `scatter_wave`, straight
-    lines between them; no node, no scatter.
+    `scatter` has shape (sn, node): magnitudes at rest-frame wavelengths `scatter_wave`, half waves
+    of a sine between them; no node, no scatter.
     """
 
     z: Floats
@@ -154,13 +154,13 @@ def _make_table(
 
 @compiled
 def _scatter_at(nodes: Floats, values: Floats, wave: float) -> float:
-    """Interpolate along straight lines; beyond the ends the last value holds."""
+    """Interpolate along half waves of a sine; beyond the ends the last value holds."""
     if wave <= nodes[0]:
         return float(values[0])
     if wave >= nodes[len(nodes) - 1]:
         return float(values[len(nodes) - 1])
     i = cell_of(nodes, wave)
-    u = (wave - nodes[i]) / (nodes[i + 1] - nodes[i])
+    u = 0.5 * (1.0 - math.cos(math.pi * (wave - nodes[i]) / (nodes[i + 1] - nodes[i])))
     return float((1.0 - u) * values[i] + u * values[i + 1])
 
 

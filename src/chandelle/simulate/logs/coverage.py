@@ -1,6 +1,6 @@
 """Which exposures see which targets, and where in the focal plane."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,7 @@ from scipy.spatial import KDTree
 
 from chandelle.core.errors import InputError
 from chandelle.core.typing import ArrayLike
+from chandelle.instrument.camera import Camera
 from chandelle.products.exposures import Exposures
 
 Floats = NDArray[np.float64]
@@ -81,6 +82,27 @@ def disk(radius: float) -> FieldOfView:
     return FieldOfView(radius=radius, contains=lambda xi, eta: np.hypot(xi, eta) <= edge)
 
 
+def camera_view(camera: Camera) -> FieldOfView:
+    """Field of view of a camera, its gaps left out.
+
+    Parameters
+    ----------
+    camera : Camera
+        As `load_camera` gives it.
+
+    Returns
+    -------
+    FieldOfView
+        The quadrants.
+    """
+    corners = camera.corners().reshape(-1, 2)
+
+    def contains(xi: Floats, eta: Floats) -> NDArray[np.bool_]:
+        return camera.locate(xi, eta)[0] >= 0
+
+    return FieldOfView(radius=_angle(float(np.hypot(*corners.T).max())), contains=contains)
+
+
 def _angle(tangent_deg: float) -> float:
     return float(np.degrees(np.arctan(np.radians(tangent_deg)))) + 1e-9
 
@@ -105,6 +127,21 @@ class Visits:
 
     def __len__(self) -> int:
         return len(self.target)
+
+    def select(self, rows: NDArray) -> "Visits":
+        """Pairs of a mask or of indices."""
+        return Visits(**{name: getattr(self, name)[rows] for name in self.__slots__})
+
+    @classmethod
+    def joined(cls, parts: Sequence["Visits"]) -> "Visits":
+        """Pairs of several, one after the other."""
+        none_of = np.zeros(0, np.int64)
+        return cls(
+            target=np.concatenate([none_of, *(part.target for part in parts)]),
+            exposure=np.concatenate([none_of, *(part.exposure for part in parts)]),
+            xi=np.concatenate([np.zeros(0), *(part.xi for part in parts)]),
+            eta=np.concatenate([np.zeros(0), *(part.eta for part in parts)]),
+        )
 
 
 def to_tangent(
@@ -223,17 +260,6 @@ def visits_of(
     InputError
         If a position is not finite.
     """
-    parts = list(visits_in_parts(exposures, ra, dec, field_of_view))
-
-    def column(name: str, kind: type) -> NDArray:
-        return np.concatenate([np.zeros(0, kind), *(getattr(part, name) for part in parts)])
-
-    target = column("target", np.int64)
+    visits = Visits.joined(list(visits_in_parts(exposures, ra, dec, field_of_view)))
     # Exposures come in order; a stable sort keeps it.
-    order = np.argsort(target, kind="stable")
-    return Visits(
-        target=target[order],
-        exposure=column("exposure", np.int64)[order],
-        xi=column("xi", float)[order],
-        eta=column("eta", float)[order],
-    )
+    return visits.select(np.argsort(visits.target, kind="stable"))
