@@ -36,8 +36,8 @@ test-real: $(VENV)/.installed-test  ## the tests on real data; fails where the d
 test-slurm: $(VENV)/.installed-test  ## tasks on a real Slurm of this machine (root; slurmctld slurmd slurm-client munge)
 	$(PYTEST) -m slurm
 
-test-slow: $(VENV)/.installed-test  ## long comparisons with outside codes
-	$(PYTEST) -m slow
+test-slow: $(VENV)/.installed-test  ## long comparisons with outside codes and of engines
+	$(PYTEST) -m slow --numprocesses logical --maxprocesses 4 --dist loadfile
 
 test-closure: $(VENV)/.installed-test  ## hundreds of simulated samples, fitted and compared with truth
 	$(PYTEST) -m closure -s

@@ -11,14 +11,15 @@ import jax
 import pytest
 
 if "PYTEST_XDIST_WORKER" not in os.environ:
-    # All processes of one run share what XLA compiled, and leave nothing among what the user keeps:
-    # those that this one starts learn it from the environment.
-    _programs = tempfile.mkdtemp(prefix="chandelle-xla-")
-    atexit.register(shutil.rmtree, _programs, ignore_errors=True)
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = _programs
-    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
-    jax.config.update("jax_compilation_cache_dir", _programs)
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+    # All processes of one run share what XLA and numba compiled, and leave nothing among what the
+    # user keeps: those that this one starts learn it from the environment.
+    _cache = tempfile.mkdtemp(prefix="chandelle-cache-")
+    atexit.register(shutil.rmtree, _cache, ignore_errors=True)
+    os.environ["CHANDELLE_CACHE"] = _cache
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = f"{_cache}/programs"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    jax.config.update("jax_compilation_cache_dir", f"{_cache}/programs")
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_dtype_promotion", "strict")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from chandelle.products.posterior import Posterior
     from chandelle.products.saltfits import SaltFits
     from chandelle.products.targets import Targets
-    from chandelle.simulate.survey import simulate_lightcurves
+    from chandelle.simulate.sample import simulate_lightcurves
     from chandelle.standardization.stage import standardize
 
 _HOMES = {
@@ -44,7 +44,7 @@ _HOMES = {
     "new_client": "chandelle.compute.clients",
     "read_lightcurves": "chandelle.lightcurve.ingest",
     "run": "chandelle.pipeline.run",
-    "simulate_lightcurves": "chandelle.simulate.survey",
+    "simulate_lightcurves": "chandelle.simulate.sample",
     "standardize": "chandelle.standardization.stage",
 }
 

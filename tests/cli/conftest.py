@@ -20,12 +20,6 @@ class Result:
     err: str
 
 
-@pytest.fixture(autouse=True)
-def _no_cache(monkeypatch):
-    """Tests leave nothing in the user's cache."""
-    monkeypatch.setenv("CHANDELLE_CACHE", "off")
-
-
 @pytest.fixture
 def run(capsys) -> Callable[..., Result]:
     """Run a command in this process."""
@@ -45,7 +39,7 @@ def shell() -> Callable[..., Result]:
 
     def call(*arguments: object) -> Result:
         command = [sys.executable, "-m", "chandelle", *(str(argument) for argument in arguments)]
-        environment = {**os.environ, "CHANDELLE_CACHE": "off", "COLUMNS": "100"}
+        environment = {**os.environ, "COLUMNS": "100"}
         done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=600)
         return Result(code=done.returncode, out=done.stdout, err=done.stderr)
 

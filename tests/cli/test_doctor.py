@@ -53,6 +53,7 @@ def test_folders_that_take_no_files(run, tmp_path, monkeypatch):
 
 
 def test_what_the_cache_holds(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("CHANDELLE_CACHE", "off")
     assert "off" in line_of(run("doctor"), "cache")
     monkeypatch.setenv("CHANDELLE_CACHE", str(tmp_path))
     for name, size in (("xla/" + processor_signature(), 2_500_000), ("numba/a", 700_000)):

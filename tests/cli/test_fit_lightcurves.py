@@ -14,7 +14,7 @@ N = 6
 @pytest.fixture(scope="module")
 def lcs() -> ch.LightCurves:
     """Six near supernovae."""
-    return ch.simulate_lightcurves(seed=4, n_low=N, n_high=0).lightcurves
+    return ch.simulate_lightcurves(seed=4, n={"ZTF": N, "DEEP": 0}).lightcurves
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_options_of_reading(run, lcs, table, tmp_path):
     own = load_passband("ztfr")
     np.savetxt(tmp_path / "r.dat", np.column_stack([own.wave, own.transmission]), fmt="%.17g")
     np.savetxt(tmp_path / "flat.txt", [[2000.0, 3631e-23], [20000.0, 3631e-23]])
-    (tmp_path / "override.txt").write_text("VARNAMES: CID MWEBV\nSN: ZTF0001 0.5\n")
+    (tmp_path / "override.txt").write_text(f"VARNAMES: CID MWEBV\nSN: {lcs.targets['sn'][1]} 0.5\n")
     options = "--bands camera-g=ztfg --bands camera-r=r --bands camera-i=ztfi --passband "
     options += f"r={tmp_path / 'r.dat'} --time-scale tai --zpsys ab --duplicates keep --strict"
     options += f" --header-override {tmp_path / 'override.txt'} --targets {table / 'targets.csv'}"

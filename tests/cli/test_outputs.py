@@ -52,10 +52,10 @@ def test_commands_ask_first(run, tmp_path, command):
     assert "file is a file, expected a folder" in done.err
 
 
-@pytest.mark.parametrize("command", ["demo", "simulate"])
+@pytest.mark.parametrize("command", [("demo",), ("simulate", "lightcurves", "-o")])
 def test_chains_ask_first(run, tmp_path, command):
     (tmp_path / "file").touch()
-    done = run(command, tmp_path / "file")
+    done = run(*command, tmp_path / "file")
     assert done.code == 2
     assert "is a file, expected a folder" in done.err
 
@@ -69,7 +69,7 @@ def bytes_in(folder) -> dict:
 def data(tmp_path, monkeypatch):
     """A folder of light curves, a table of targets and a passband; the current folder."""
     monkeypatch.chdir(tmp_path)
-    ch.simulate_lightcurves(seed=4, n_low=2, n_high=0).lightcurves.write("k1")
+    ch.simulate_lightcurves(seed=4, n={"ZTF": 2, "DEEP": 0}).lightcurves.write("k1")
     (tmp_path / "z.parquet").write_bytes(b"redshifts")
     (tmp_path / "r.parquet").write_bytes(b"a passband")
     (tmp_path / "fit.toml").write_text("threads = 1\n")

@@ -14,7 +14,7 @@ RADII = (0.0, 10.0)
 @pytest.fixture(scope="module")
 def lcs() -> ch.LightCurves:
     """Three near supernovae."""
-    return ch.simulate_lightcurves(seed=4, n_low=3, n_high=0).lightcurves
+    return ch.simulate_lightcurves(seed=4, n={"ZTF": 3, "DEEP": 0}).lightcurves
 
 
 @pytest.fixture(scope="module")

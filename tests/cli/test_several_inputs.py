@@ -14,7 +14,7 @@ NAMES = ("one", "two", "three")
 @pytest.fixture(scope="module")
 def sets() -> dict[str, ch.LightCurves]:
     """Two supernovae each: plain, with two columns and two modes, with three and two others."""
-    lcs = ch.simulate_lightcurves(seed=4, n_low=6, n_high=0).lightcurves
+    lcs = ch.simulate_lightcurves(seed=4, n={"ZTF": 6, "DEEP": 0}).lightcurves
     plain, b, c = (lcs.select_targets([i, i + 1]) for i in (0, 2, 4))
     rng = np.random.default_rng(1)
 

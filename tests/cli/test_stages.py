@@ -18,7 +18,7 @@ N = 40
 def survey(tmp_path_factory):
     """One simulation for all, as Python writes it."""
     folder = tmp_path_factory.mktemp("survey")
-    simulated = ch.simulate_lightcurves(seed=2, n_low=N, n_high=N)
+    simulated = ch.simulate_lightcurves(seed=2, n={"ZTF": N, "DEEP": N})
     simulated.write(folder)
     return folder, simulated
 
@@ -64,11 +64,12 @@ def test_chain_by_the_shell(run, survey, tmp_path):
 
 
 def test_one_failing_file_does_not_lose_the_others(run, survey, tmp_path):
+    names = survey[1].lightcurves.targets["sn"].tolist()
     _, simulated = survey
     lcs = simulated.lightcurves
-    write_csv(lcs, ["ZTF0000", "ZTF0001"], tmp_path / "a.csv")
-    write_csv(lcs, ["ZTF0002"], tmp_path / "b.csv")
-    write_csv(lcs, ["ZTF0001"], tmp_path / "again.csv")
+    write_csv(lcs, [names[0], names[1]], tmp_path / "a.csv")
+    write_csv(lcs, [names[2]], tmp_path / "b.csv")
+    write_csv(lcs, [names[1]], tmp_path / "again.csv")
     (tmp_path / "broken.csv").write_text("flux,band\n1,ztfg\n")
     out = tmp_path / "fits.parquet"
     files = [
@@ -78,11 +79,11 @@ def test_one_failing_file_does_not_lose_the_others(run, survey, tmp_path):
     done = run("fit-lightcurves", *files, "-o", out, "--origin", "simulated", "--lightcurves", kept)
     assert done.code == 1
     assert "3 of 5 files were left out" in done.err
-    twice = f"ZTF0001 is in {tmp_path / 'a.csv'} and in {tmp_path / 'again.csv'}; name it apart"
+    twice = f"{names[1]} is in {tmp_path / 'a.csv'} and in {tmp_path / 'again.csv'}; name it apart"
     for said in ("broken.csv", "absent.csv", twice):
         assert said in done.err
     fits = ch.SaltFits.read(out)
-    assert fits["sn"].tolist() == ["ZTF0000", "ZTF0001", "ZTF0002"]
+    assert fits["sn"].tolist() == [names[0], names[1], names[2]]
     assert fits.meta.origin == "simulated"
     assert ch.LightCurves.read(kept).targets["sn"].tolist() == fits["sn"].tolist()
     # The zero point in the files has six decimals.
@@ -114,7 +115,8 @@ def test_no_answer_at_all_is_a_failure(run, tmp_path):
     ],
 )
 def test_no_supernova_fitted_is_a_failure(run, survey, tmp_path, change, says):
-    write_csv(survey[1].lightcurves, ["ZTF0000", "ZTF0001", "ZTF0002"], tmp_path / "a.csv")
+    names = survey[1].lightcurves.targets["sn"].tolist()
+    write_csv(survey[1].lightcurves, [names[0], names[1], names[2]], tmp_path / "a.csv")
     pd.read_csv(tmp_path / "a.csv").assign(**change).to_csv(tmp_path / "a.csv", index=False)
     done = run("fit-lightcurves", tmp_path / "a.csv", "-o", tmp_path / "fits.parquet")
     assert done.code == 1
@@ -132,7 +134,8 @@ def test_a_table_without_rows_is_a_failure(run, tmp_path):
 
 @pytest.mark.parametrize("option", ["kcor", "targets"])
 def test_an_absent_table_is_named(run, survey, tmp_path, option):
-    write_csv(survey[1].lightcurves, ["ZTF0000"], tmp_path / "a.csv")
+    names = survey[1].lightcurves.targets["sn"].tolist()
+    write_csv(survey[1].lightcurves, [names[0]], tmp_path / "a.csv")
     out = tmp_path / "fits.parquet"
     done = run("fit-lightcurves", tmp_path / "a.csv", "-o", out, f"--{option}", tmp_path / "none")
     assert done.code == 2
@@ -140,16 +143,17 @@ def test_an_absent_table_is_named(run, survey, tmp_path, option):
 
 
 def test_targets_of_their_own(run, survey, tmp_path):
+    names = survey[1].lightcurves.targets["sn"].tolist()
     _, simulated = survey
     lcs = simulated.lightcurves.select_targets(np.arange(2))
-    for name in ("ZTF0000", "ZTF0001"):
+    for name in (names[0], names[1]):
         frame = lcs.of(name).to_pandas()[["sn", "mjd", "band", "flux", "flux_err", "zp"]]
         frame.to_csv(tmp_path / f"{name}.csv", index=False)
     lcs.targets.to_pandas()[["sn", "z_hel", "mwebv"]].to_csv(tmp_path / "z.csv", index=False)
     done = run(
         "fit-lightcurves",
-        tmp_path / "ZTF0000.csv",
-        tmp_path / "ZTF0001.csv",
+        tmp_path / f"{names[0]}.csv",
+        tmp_path / f"{names[1]}.csv",
         "--targets",
         tmp_path / "z.csv",
         "-o",
@@ -157,19 +161,49 @@ def test_targets_of_their_own(run, survey, tmp_path):
     )
     assert done.code == 0, done.err
     fits = ch.SaltFits.read(tmp_path / "fits.parquet")
-    assert fits["sn"].tolist() == ["ZTF0000", "ZTF0001"]
+    assert fits["sn"].tolist() == [names[0], names[1]]
     assert fits.is_ok.all()
 
 
 def test_simulate_by_the_shell(run, survey, tmp_path):
-    _, simulated = survey
-    done = run("simulate", tmp_path, "--seed", 2, "--n-low", 3, "--n-high", 2)
+    simulated, out = survey[1], tmp_path / "out"
+    asked = ("--n", "ZTF=3", "--n", "DEEP=2", "--seed", 2)
+    done = run("simulate", "lightcurves", "-o", out, *asked)
     assert done.code == 0, done.err
-    assert "5 supernovae" in done.out
-    lcs = ch.LightCurves.read(tmp_path / "lightcurves")
-    assert lcs.of("ZTF0002").equals(simulated.lightcurves.of("ZTF0002"))
-    truth = Truth.read(tmp_path / "truth.parquet")
-    assert truth["sn"].tolist() == ["ZTF0000", "ZTF0001", "ZTF0002", "DEEP0000", "DEEP0001"]
+    assert done.out.startswith("5 supernovae of ")
+    lcs = ch.LightCurves.read(out / "lightcurves")
+    names = lcs.targets["sn"].tolist()
+    assert [name[:3] for name in names] == ["ZTF", "ZTF", "ZTF", "DEE", "DEE"]
+    for name in names:
+        assert lcs.of(name).equals(simulated.lightcurves.of(name))
+    truth = Truth.read(out / "truth.parquet")
+    assert truth["sn"][truth["is_selected"]].tolist() == names
+    (tmp_path / "survey.toml").write_text(
+        "[simulate]\nseed = 2\nn = { ZTF = 3, DEEP = 2 }\nblock = 2"
+    )
+    assert run("run", tmp_path, "--until", "simulate", "--on", "serial").code == 0
+    blocks = ch.LightCurves.read(tmp_path / "lightcurves")
+    assert blocks.table.equals(lcs.table)
+    assert blocks.targets.to_pandas().equals(lcs.targets.to_pandas())
+    assert Truth.read(tmp_path / "truth.parquet").table.equals(truth.table)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--n", "ZTF"), "expected SURVEY=NUMBER"),
+        (("--n", "ZTF=many"), "expected SURVEY=NUMBER, a whole number"),
+        (("--n", "ATLAS=3"), "no survey ATLAS; there are ZTF, DEEP"),
+        (("--n", "ZTF=0", "--n", "DEEP=0"), "no survey is left"),
+        (("--preset", "moon"), "no preset moon; there are lemaitre"),
+        (("--preset", "moon.toml"), "moon.toml: expected a file of settings"),
+    ],
+)
+def test_simulations_that_cannot_be(run, tmp_path, words, says):
+    done = run("simulate", "lightcurves", "-o", tmp_path / "out", *words)
+    assert done.code == 2
+    assert says in done.err
+    assert not (tmp_path / "out").exists()
 
 
 def test_pantheonplus_by_the_shell(run, tmp_path):
@@ -206,13 +240,13 @@ def test_pantheonplus_by_the_shell(run, tmp_path):
 
 def test_demo(run, tmp_path):
     folder = tmp_path / "demo"
-    done = run("demo", folder, "--seed", 5, "--n-low", 60, "--n-high", 60)
+    done = run("demo", folder, "--seed", 5, "--n", 60)
     assert done.code == 0, done.err
     assert done.err == ""
     run_ = load_run(folder)
     assert all(value is not None for value in run_.values())
     assert run_["config"]["seed"] == 5
-    assert run_["config"]["nature"]["Om"] == 0.3
+    assert run_["config"]["true"]["Om"] == 0.3
     assert len(run_["fits"]) == 120
     lines = done.out.splitlines()
     assert lines[-1] == f"report: {folder / 'report' / 'index.html'}"

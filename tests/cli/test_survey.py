@@ -16,7 +16,7 @@ import chandelle as ch
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory):
     folder = tmp_path_factory.mktemp("survey")
-    ch.simulate_lightcurves(seed=4, n_low=5, n_high=3).write(folder)
+    ch.simulate_lightcurves(seed=4, n={"ZTF": 5, "DEEP": 3}).write(folder)
     (folder / "survey.toml").write_text("[fit-lightcurves]\nblock = 4\n")
     return folder
 
@@ -57,7 +57,7 @@ def test_a_survey_by_the_shell(run, drawn):
 
 def test_retry_does_what_was_asked_and_nothing_else(run, tmp_path):
     folder = tmp_path / "survey"
-    ch.simulate_lightcurves(seed=4, n_low=3, n_high=2).write(folder)
+    ch.simulate_lightcurves(seed=4, n={"ZTF": 3, "DEEP": 2}).write(folder)
     assert run("run", folder, "--until", "fit-lightcurves", "--on", "serial").code == 0
     receipts = sorted(folder.rglob("receipts/*/??/*.json"))
     nothing = run("retry", folder, "--failed", "--on", "serial")
@@ -107,7 +107,7 @@ def test_a_run_that_is_told_to_end_ends_in_order(tmp_path, place, number):
     if signal.getsignal(getattr(signal, number)) == signal.SIG_IGN:
         pytest.skip(f"these tests were begun with {number} ignored, and what they begin ignores it")
     folder = tmp_path / "survey"
-    ch.simulate_lightcurves(seed=4, n_low=30, n_high=10).write(folder)
+    ch.simulate_lightcurves(seed=4, n={"ZTF": 30, "DEEP": 10}).write(folder)
     (folder / "survey.toml").write_text("[fit-lightcurves]\nblock = 4\n")
     command = [sys.executable, "-m", "chandelle", "run", str(folder), "--until", "fit-lightcurves"]
     with subprocess.Popen([*command, "--on", place], stderr=subprocess.PIPE, text=True) as told:
@@ -131,7 +131,7 @@ def test_a_run_that_is_told_to_end_ends_in_order(tmp_path, place, number):
 
 def test_tasks_that_failed_are_told(run, tmp_path):
     folder = tmp_path / "survey"
-    ch.simulate_lightcurves(seed=4, n_low=4, n_high=1).write(folder)
+    ch.simulate_lightcurves(seed=4, n={"ZTF": 4, "DEEP": 1}).write(folder)
     (folder / "lightcurves" / "epochs.parquet").write_bytes(b"PAR1 not really PAR1")
     failed = run("run", folder, "--on", "serial")
     assert failed.code == 1

@@ -64,6 +64,7 @@ def check(pulls: dict[str, np.ndarray], n: int) -> None:
         assert abs(std - 1) < 5 / np.sqrt(2 * n), f"{name}: std of pulls {std:.3f}"
 
 
+@pytest.mark.slow
 def test_twenty_samples_recover_the_truth_and_compile_once(monkeypatch):
     traces = []
     build = nuts.nuts.build_kernel

@@ -16,8 +16,8 @@ N = 500
 @pytest.mark.closure
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_demo_returns_its_truth(seed, tmp_path):
-    chain = run_chain(tmp_path, seed=seed, n_low=N, n_high=N)
-    rows = compare(chain.posterior, chain.nature)
+    chain = run_chain(tmp_path, seed=seed, n={"ZTF": N, "DEEP": N})
+    rows = compare(chain.posterior, chain.truth)
     for row in rows:
         print(f"seed {seed} {row.name:10} {row.fitted:.4f} +- {row.error:.4f} {row.pull:+.2f}")  # noqa: T201
         assert abs(row.pull) < 4, row

@@ -15,7 +15,7 @@ import numpy as np
 import chandelle as ch
 from chandelle.core.compiled import has_machine_code
 print("kept" if has_machine_code("fit_targets") else "none")
-survey = ch.simulate_lightcurves(seed=8, n_low=15, n_high=15)
+survey = ch.simulate_lightcurves(seed=8, n={"ZTF": 15, "DEEP": 15})
 for model_cov in (False, True):
     table = ch.fit_salt(survey.lightcurves, model_cov=model_cov).to_pandas()
     sys.stdout.write(table.select_dtypes("number").to_numpy(dtype=float).tobytes().hex() + "\\n")

@@ -201,6 +201,7 @@ def job(address: str, log: Path, life_s: float) -> Iterator[subprocess.Popen]:
             process.terminate()
 
 
+@pytest.mark.slow
 def test_a_worker_whose_job_is_old_ends_its_task_and_takes_no_other(tmp_path):
     # More than the 30 s that dask gives a thread when it closes a worker.
     tasks = [task(0, "lasting", settings={"last_s": 45.0}), *SMALL[1:]]

@@ -83,6 +83,7 @@ def test_blocks_of_epochs_in_order_of_time(curves, tmp_path):
     same(SaltFits.read(tmp_path / "fits.parquet"), fit_salt(mixed, model_cov=True))
 
 
+@pytest.mark.slow
 def test_derivatives_by_bands_that_not_every_block_has(curves, tmp_path):
     # Eight, and each block with a far one: kernels of one shape.
     few = curves.select_targets([0, 1, 5, 9, 2, 3, 8, 10])
@@ -169,6 +170,7 @@ def test_arrays_of_priors_and_bounds_are_cut_with_the_targets(curves, tmp_path):
     same(SaltFits.read(tmp_path / "fits.parquet"), fit_salt(curves, **how))
 
 
+@pytest.mark.slow
 def test_a_free_redshift_is_counted(curves, tmp_path):
     few = curves.select_targets([1, 5, 9])
     few.write(tmp_path / "lcs")

@@ -110,6 +110,7 @@ def ours(sample, model_cov: bool) -> pd.DataFrame:
     return fits
 
 
+@pytest.mark.slow
 def test_its_chi2_at_our_answer_is_ours(peer: Peer, ours: pd.DataFrame, model_cov: bool) -> None:
     arrays, tables = peer.packed()
     grid, n_band = phase_grids(tables), len(tables["bands"])
@@ -127,6 +128,7 @@ def test_its_chi2_at_our_answer_is_ours(peer: Peer, ours: pd.DataFrame, model_co
     np.testing.assert_allclose(found, ours.chi2, rtol=1e-4 if model_cov else 1e-10)
 
 
+@pytest.mark.slow
 def test_its_fit_is_ours(peer: Peer, ours: pd.DataFrame, model_cov: bool) -> None:
     theirs = peer.fit(modelcov=model_cov, guess="data")
     assert (theirs.valid & theirs.converged).all()

@@ -300,6 +300,7 @@ def test_answers_rest_under_the_model_covariance(draw):
         assert moved[at_rest].max() < 1e-3
 
 
+@pytest.mark.slow
 def test_few_kernels_are_compiled(lcs, caplog):
     """Any number of supernovae of one padded shape costs one compilation of each kernel."""
     kernels = ("descend", "scan_starts", "make_tables")

@@ -17,7 +17,7 @@ N = 20
 def drawn(tmp_path_factory) -> Path:
     """Light curves of twenty supernovae."""
     folder = tmp_path_factory.mktemp("drawn")
-    ch.simulate_lightcurves(seed=3, n_low=12, n_high=8).write(folder)
+    ch.simulate_lightcurves(seed=3, n={"ZTF": 12, "DEEP": 8}).write(folder)
     return folder
 
 

@@ -51,10 +51,9 @@ def test_a_driver_that_is_killed_is_followed_by_the_same_call(survey, expected):
 def test_two_drivers_at_once_do_no_harm(survey, expected):
     command = [sys.executable, str(HELPERS / "run_chain.py"), str(survey), "serial"]
     how = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
-    first = subprocess.Popen(command, **how)
-    wait_until(lambda: list(Ledger(survey, STEP).folder.glob("driver-*")), at_most_s=240.0)
-    second = subprocess.Popen(command, **how)
-    logs = [driver.communicate(timeout=400)[1] for driver in (first, second)]
-    assert [first.returncode, second.returncode] == [0, 0]
-    assert f"{STEP}: another driver is at work here (process {first.pid}" in logs[1]
+    drivers = [subprocess.Popen(command, **how) for _ in range(2)]
+    logs = [driver.communicate(timeout=400)[1] for driver in drivers]
+    assert [driver.returncode for driver in drivers] == [0, 0]
+    seen = [f"{STEP}: another driver is at work here (process {one.pid}" for one in drivers]
+    assert seen[0] in logs[1] or seen[1] in logs[0]
     assert_as_undisturbed(survey, expected)

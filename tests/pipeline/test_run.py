@@ -54,13 +54,13 @@ def test_each_step_is_planned_once(survey, monkeypatch):
 
 
 def test_the_whole_chain(tmp_path):
-    settings(tmp_path, "[simulate]\nn_low = 40\nn_high = 30\n[cosmology]\nn_draws = 300\n")
-    assert ch.run(tmp_path, on="serial").n_done == 7
+    settings(tmp_path, "[simulate]\nn = { ZTF = 40, DEEP = 30 }\n[cosmology]\nn_draws = 300\n")
+    assert ch.run(tmp_path, on="serial").n_done == 13
     posterior = ch.Posterior.read(tmp_path / "posterior")
     assert posterior.n_data > 50
     assert "Om" in (tmp_path / "report" / "index.html").read_text()
     assert len(ch.Diagram.read(tmp_path / "diagram")) == posterior.n_data
-    settings(tmp_path, "[simulate]\nn_low = 40\nn_high = 30\n[cosmology]\nn_draws = 310\n")
+    settings(tmp_path, "[simulate]\nn = { ZTF = 40, DEEP = 30 }\n[cosmology]\nn_draws = 310\n")
     assert {k: v.done for k, v in ch.run(tmp_path, on="serial").tallies.items() if v.done} == {
         "cosmology": 1,
         "report": 1,
@@ -186,7 +186,7 @@ def test_real_data_stay_blinded(survey):
 
 
 def test_products_that_no_run_has_made_stay(survey):
-    settings(survey, "[simulate]\nn_low = 3\n")
+    settings(survey, "[simulate]\nn = { ZTF = 3 }\n")
     before = (survey / "lightcurves" / "epochs.parquet").read_bytes()
     with pytest.raises(InputError, match=r"lightcurves: is there, and no run has made it"):
         fit(survey)

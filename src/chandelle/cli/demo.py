@@ -13,8 +13,7 @@ def demo(
     /,
     *,
     seed: int = 1,
-    n_low: Annotated[int, Parameter(show=False)] = 500,
-    n_high: Annotated[int, Parameter(show=False)] = 500,
+    n: Annotated[int, Parameter(show=False)] = 500,
 ) -> None:
     """Simulate two surveys, fit every light curve, standardize, find Om, write the report.
 
@@ -24,10 +23,8 @@ def demo(
         Gets every product of the chain, and report/index.html.
     seed
         Root of all random numbers.
-    n_low
-        ZTF-like supernovae.
-    n_high
-        SNLS- and HSC-like supernovae.
+    n
+        Supernovae of each survey.
     """
     from chandelle.cli.outputs import check_folder
     from chandelle.cli.walkthrough import compare, run_chain, show
@@ -35,6 +32,6 @@ def demo(
 
     check_folder(directory)
     keep_programs()
-    chain = run_chain(directory, seed=seed, n_low=n_low, n_high=n_high)
-    say(show(compare(chain.posterior, chain.nature), chain.posterior))
+    chain = run_chain(directory, seed=seed, n={"ZTF": n, "DEEP": n})
+    say(show(compare(chain.posterior, chain.truth), chain.posterior))
     say(f"report: {chain.page}")

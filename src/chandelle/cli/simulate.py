@@ -1,31 +1,63 @@
-"""``chandelle simulate``: light curves with their truth."""
+"""``chandelle simulate``: what a survey would see, with its truth."""
 
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
 
 from chandelle.cli.console import say, step
+from chandelle.cli.pairs import named
+from chandelle.core.errors import InputError
+
+simulate = App(name="simulate", help="Simulate what a survey would see, with its truth.")
 
 
-def simulate(directory: Path, /, *, seed: int = 1, n_low: int = 500, n_high: int = 500) -> None:
-    """Simulate light curves of a near and a far survey.
+@simulate.command
+def lightcurves(
+    *,
+    out: Annotated[Path, Parameter(name=["--out", "-o"])],
+    preset: str = "lemaitre-mini",
+    seed: int = 1,
+    n: Annotated[tuple[str, ...], Parameter(name=["--n"], negative=())] = (),
+    selection: Annotated[bool | None, Parameter(negative="--complete")] = None,
+) -> None:
+    """Simulate the light curves of a sample.
+
+    In a survey.toml the same settings stand in a table [simulate]; chandelle run then draws large
+    samples in blocks, anywhere.
 
     Parameters
     ----------
-    directory
-        Gets lightcurves/ and truth.parquet.
+    out
+        Folder that gets lightcurves/, truth.parquet and exposures/.
+    preset
+        lemaitre-mini, lemaitre, ztf-dr2, lsst-y1, or a file of settings (.toml).
     seed
         Root of all random numbers.
-    n_low
-        ZTF-like supernovae (g r i, z < 0.1).
-    n_high
-        SNLS- and HSC-like supernovae (g r i z, 0.1 < z < 0.8).
+    n
+        Supernovae of a survey, SURVEY=NUMBER, instead of what its rate gives; repeat for each.
+    selection
+        Apply the spectroscopic selection of the surveys; --complete: do not.
     """
     from chandelle.cli.outputs import check_folder
     from chandelle.compute.programs import keep_programs
-    from chandelle.simulate.survey import simulate_lightcurves
+    from chandelle.simulate.sample import simulate_lightcurves
 
-    check_folder(directory)
+    check_folder(out)
+    counts = _counts(n)
     keep_programs()
     with step("simulate"):
-        survey = simulate_lightcurves(seed=seed, n_low=n_low, n_high=n_high)
-    survey.write(directory)
-    say(f"{len(survey.truth)} supernovae, {len(survey.lightcurves)} epochs in {directory}")
+        sample = simulate_lightcurves(preset, seed=seed, n=counts, selection=selection)
+    sample.write(out)
+    n_seen, n_drawn = len(sample.lightcurves.targets), len(sample.truth)
+    say(f"{n_seen} supernovae of {n_drawn}, {len(sample.lightcurves)} epochs in {out}")
+
+
+def _counts(words: tuple[str, ...]) -> dict[str, int]:
+    """Numbers by survey."""
+    counts = {}
+    for name, number in named("--n", words, form="SURVEY=NUMBER").items():
+        if not number.isdecimal():
+            raise InputError(f"--n {name}={number}: expected SURVEY=NUMBER, a whole number")
+        counts[name] = int(number)
+    return counts

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from chandelle.cli.cache import fit_step
@@ -16,10 +16,11 @@ from chandelle.lightcurve.stage import fit_salt
 from chandelle.products.posterior import Posterior
 from chandelle.report.page import write_report
 from chandelle.report.runs import load_run
-from chandelle.simulate.population import Nature
-from chandelle.simulate.survey import simulate_lightcurves
+from chandelle.simulate.sample import simulate_lightcurves
+from chandelle.simulate.truth import Truth
 from chandelle.standardization.stage import standardize
 
+PRESET = "lemaitre-mini"
 COMPARED = ("Om", "alpha", "beta", "gamma", "M", "sigma_int")
 """Parameters whose truth the demo knows."""
 
@@ -28,7 +29,7 @@ COMPARED = ("Om", "alpha", "beta", "gamma", "M", "sigma_int")
 class Chain:
     """What the chain of the demo leaves behind."""
 
-    nature: Nature
+    truth: Truth
     posterior: Posterior
     page: Path
 
@@ -56,7 +57,7 @@ def _told(what: str) -> Iterator[Step]:
     say(f"{what:34} {running.wall_s:6.1f} s")
 
 
-def run_chain(directory: Path, *, seed: int, n_low: int, n_high: int) -> Chain:
+def run_chain(directory: Path, *, seed: int, n: Mapping[str, int]) -> Chain:
     """Run the whole chain into a folder.
 
     The simulation adds no scatter of the SALT model, so the fit adds no model covariance.
@@ -68,16 +69,16 @@ def run_chain(directory: Path, *, seed: int, n_low: int, n_high: int) -> Chain:
         config.json and report/index.html; products of an earlier run are replaced.
     seed : int
         Root of all random numbers.
-    n_low, n_high : int
-        Supernovae of the near and of the far survey.
+    n : mapping of str to int
+        Supernovae by survey of the preset.
 
     Returns
     -------
     Chain
         Truth, posterior, path of the report.
     """
-    with _told(f"simulate {n_low + n_high} light curves"):
-        survey = simulate_lightcurves(seed=seed, n_low=n_low, n_high=n_high)
+    with _told(f"simulate {sum(n.values())} light curves"):
+        survey = simulate_lightcurves(PRESET, seed=seed, n=n)
         survey.write(directory)
     with _told(fit_step("fit SALT")) as running:
         fits = fit_salt(survey.lightcurves, model_cov=False, progress=running.show)
@@ -90,29 +91,29 @@ def run_chain(directory: Path, *, seed: int, n_low: int, n_high: int) -> Chain:
     config = {
         "command": "demo",
         "seed": seed,
-        "n_low": n_low,
-        "n_high": n_high,
+        "preset": PRESET,
+        "n": dict(n),
         "fit_salt": {"model": "salt3-f22", "model_cov": False},
         "fit_cosmology": {"model": "flat-lcdm", "data": "SALT fits (hierarchical)"},
-        "nature": asdict(survey.nature),
+        "true": survey.truth.parameters,
         "versions": versions(),
     }
     with atomic_file(directory / "config.json") as temporary:
         temporary.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     with _told("report"):
         page = write_report(directory / "report" / "index.html", **load_run(directory))
-    return Chain(nature=survey.nature, posterior=posterior, page=Path(page))
+    return Chain(truth=survey.truth, posterior=posterior, page=Path(page))
 
 
-def compare(posterior: Posterior, nature: Nature) -> list[Comparison]:
+def compare(posterior: Posterior, truth: Truth) -> list[Comparison]:
     """Set fitted beside true parameters.
 
     Parameters
     ----------
     posterior : Posterior
         The fit.
-    nature : Nature
-        The truth.
+    truth : Truth
+        What was drawn.
 
     Returns
     -------
@@ -124,16 +125,16 @@ def compare(posterior: Posterior, nature: Nature) -> list[Comparison]:
     NotConvergedError
         If the chains did not converge.
     """
-    summary = posterior.summary()
+    summary, true = posterior.summary(), truth.parameters
     return [
         Comparison(
             name=name,
             fitted=float(summary.loc[name, "mean"]),
             error=float(summary.loc[name, "sd"]),
-            true=getattr(nature, name),
+            true=true[name],
         )
         for name in COMPARED
-        if name in summary.index
+        if name in summary.index and name in true
     ]
 
 

@@ -89,7 +89,7 @@ def fit_salt_blocks(
     --------
     >>> import tempfile
     >>> import chandelle as ch
-    >>> lcs = ch.simulate_lightcurves(seed=1, n_low=3, n_high=2).lightcurves
+    >>> lcs = ch.simulate_lightcurves(seed=1, n={"ZTF": 3, "DEEP": 2}).lightcurves
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     lcs.write(f"{folder}/lcs")
     ...     fit_salt_blocks(f"{folder}/lcs", f"{folder}/fits.parquet", size=2)

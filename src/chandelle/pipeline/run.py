@@ -106,7 +106,7 @@ def run(
     >>> import tempfile
     >>> import chandelle as ch
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     ch.simulate_lightcurves(n_low=3, n_high=2).write(folder)
+    ...     ch.simulate_lightcurves(n={"ZTF": 3, "DEEP": 2}).write(folder)
     ...     first = ch.run(folder, on="serial", until="fit-lightcurves")
     ...     second = ch.run(folder, on="serial", until="fit-lightcurves")
     >>> first.n_done, second.n_done

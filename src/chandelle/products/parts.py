@@ -1,13 +1,17 @@
 """A product written part by part, so that it need not fit into memory."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from chandelle.core.atomic import atomic_file
+from chandelle.core.atomic import atomic_file, atomic_folder
 from chandelle.core.errors import InputError
+from chandelle.products.joined import Joining
+from chandelle.products.lightcurves import LightCurves
+from chandelle.products.passband import passband_table
 from chandelle.products.product import META_KEY, ROW_GROUP, Meta, Product, meta_text
 from chandelle.products.schema import Schema
 
@@ -81,3 +85,37 @@ def write_parts(path: str | Path) -> Iterator[Parts]:
             parts.close()
         finally:
             parts.abandon()
+
+
+def write_lightcurve_parts(path: str | Path, parts: Iterable[LightCurves]) -> int:
+    """Write light curves part by part into the folder that `LightCurves.read` reads.
+
+    Parameters
+    ----------
+    path : str or Path
+        Folder.
+    parts : iterable of LightCurves
+        Of different targets, in the order wanted; all have the same columns.
+
+    Returns
+    -------
+    int
+        Number of targets.
+
+    Raises
+    ------
+    InputError
+        If there is no part, columns or passbands differ, or a target stands in two.
+    """
+    joining, n = Joining(is_shared=False), 0
+    with atomic_folder(path) as folder:
+        with write_parts(folder / "epochs.parquet") as epochs:
+            for part in parts:
+                epochs.append(part)
+                joining.add(replace(part, table=part.table.slice(0, 0)), label=f"part {n}")
+                n += 1
+        whole = joining.joined()
+        whole.targets.write(folder / "targets.parquet")
+        pq.write_table(passband_table(whole.passbands), folder / "passbands.parquet")
+        pq.write_table(whole.rejected, folder / "rejected.parquet")
+    return len(whole.targets)

@@ -159,16 +159,22 @@ def draw_targets(
         "model": str(model),
         "cosmology": {name: float(value) for name, value in vars(cosmology).items()},
     }
-    provenance = {"targets": facts, "population": whole.describe()}
-    meta = Meta(origin="simulated", provenance=provenance)
+    known = {name: facts[name] for name in ("seed", "n", "model")}
+    drawn_from = {"targets": facts, "population": whole.describe()}
     text = {
         "sn": [f"{survey}{i:06d}" for i in range(n)],
         "class": _classes(whole, drawn),
         "survey": [survey] * n,
     }
     return (
-        Targets(table=_table(_known(drawn, n), text), meta=meta),
-        Truth(table=_table(_true(drawn, text["class"], model), text), meta=meta),
+        Targets(
+            table=_table(_known(drawn, n), text),
+            meta=Meta(origin="simulated", provenance={"targets": known}),
+        ),
+        Truth(
+            table=_table(_true(drawn, text["class"], model), text),
+            meta=Meta(origin="simulated", provenance=drawn_from),
+        ),
     )
 
 

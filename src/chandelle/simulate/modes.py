@@ -54,7 +54,7 @@ class CalibrationModes:
         return np.array(rows, dtype=float).reshape(len(self.shifts), len(bands))
 
     def check(self, bands: Sequence[str]) -> None:
-        """Refuse modes that move a band which nobody observes.
+        """Refuse modes that move none of the bands that are observed.
 
         Raises
         ------
@@ -62,11 +62,10 @@ class CalibrationModes:
             If there is one, or a shift is not finite.
         """
         for name, shift in self.shifts.items():
-            unknown = sorted(set(shift) - set(bands))
-            if unknown:
+            if shift and not set(shift) & set(bands):
                 raise InputError(
-                    f"calibration mode {name}: no band {', '.join(unknown)}; the surveys observe "
-                    f"{', '.join(bands)}"
+                    f"calibration mode {name}: moves {', '.join(sorted(shift))}, and the survey "
+                    f"observes {', '.join(bands)}"
                 )
             if not np.isfinite(list(shift.values())).all():
                 raise InputError(f"calibration mode {name}: a shift is not finite: {dict(shift)}")

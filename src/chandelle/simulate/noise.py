@@ -1,8 +1,7 @@
 """Noise of a flux: the sky, and the photons of the source."""
 
-import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float
 
 from chandelle.core.units import ZP_NJY
 
@@ -42,23 +41,3 @@ def flux_error(
     limit = 10.0 ** (-0.4 * (depth - ZP_NJY))
     electron = 10.0 ** (-0.4 * (zp_electron - ZP_NJY))
     return jnp.sqrt((limit / 5.0) ** 2 + (jnp.maximum(flux, 0.0) - limit) * electron)
-
-
-def observe(
-    flux: Float[Array, " obs"], flux_err: Float[Array, " obs"], *, key: Key[Array, ""]
-) -> Float[Array, " obs"]:
-    """Add Gaussian noise to true fluxes.
-
-    Parameters
-    ----------
-    flux, flux_err : Array, shape (obs,), nJy
-        Truth and one sigma.
-    key : key
-        Random key of this supernova.
-
-    Returns
-    -------
-    Array, shape (obs,), nJy
-        Measured flux.
-    """
-    return flux + flux_err * jax.random.normal(key, flux.shape)

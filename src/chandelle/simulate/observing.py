@@ -1,185 +1,314 @@
-"""One supernova drawn and observed; the batch of a survey is this function mapped over keys."""
+"""Light curves: targets, seen by the exposures of a log, with their noise and their selection."""
 
-import math
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Key
+from numpy.typing import NDArray
 
-from chandelle.core.rng import keys_for
-from chandelle.physics.salt import SaltModel, peak_magnitude_offset
-from chandelle.physics.salt_grid import SaltSurfaces
-from chandelle.simulate.cadence import Plan, Survey, Visits, Weather, clear_nights, visits
-from chandelle.simulate.fluxes import Bands, SaltState, true_flux
-from chandelle.simulate.noise import flux_error, observe
-from chandelle.simulate.population import Nature, RedshiftLaw, Supernova, draw_supernova
+from chandelle.core.errors import InputError
+from chandelle.core.precision import require_x64
+from chandelle.core.rng import key_for, keys_for
+from chandelle.core.units import ZP_NJY
+from chandelle.instrument.passbands import load_passband
+from chandelle.physics.photometry import support
+from chandelle.physics.salt import SaltModel, load_salt
+from chandelle.products.exposures import Exposures
+from chandelle.products.lightcurves import LightCurves
+from chandelle.products.passband import Passband
+from chandelle.products.schema import table_from_columns
+from chandelle.products.targets import Targets
+from chandelle.simulate.chromatic import SCATTER_NODES, SCATTER_WAVES
+from chandelle.simulate.curves import SaltSample, true_fluxes
+from chandelle.simulate.logs.coverage import FieldOfView, Visits, visits_in_parts
+from chandelle.simulate.measurement import measure
+from chandelle.simulate.modes import CalibrationModes, mode_derivatives, moved
+from chandelle.simulate.selection import Detection, Spectroscopy, lottery
+from chandelle.simulate.truth import Truth
 
+Floats = NDArray[np.float64]
 PHASES = (-18.0, 45.0)
-"""Rest-frame days from maximum in which a supernova is observed: off the ends of the model's
-phases, where its flux jumps to zero and a fit can get stuck."""
-_N_OBS, _N_BAND, _N_SAMPLE = 160, 4, 512
-_BATCH = 50
-_SPARE_NIGHTS = 200
+"""Rest-frame days from maximum that are kept: off the ends of the model, where its flux jumps."""
+_PEAK_PHASES = np.arange(-6.0, 7.0, 1.5)
 
 
-class Sky(eqx.Module):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observing:
+    """How a survey observes.
+
+    Attributes
+    ----------
+    exposures : Exposures
+        Its log.
+    view : FieldOfView
+        Of its camera.
+    clouds : array, shape (exposure, coefficient), optional
+        As `log_clouds` gives them.
+    detection : Detection
+        Who is found.
+    spectroscopy : Spectroscopy, optional
+        Who is observed by a spectrograph; all if absent.
+    modes : CalibrationModes
+        Errors of its zero points.
+    phases : tuple of float, d
+        Rest-frame days from maximum that are kept.
+    """
+
+    exposures: Exposures
+    view: FieldOfView
+    clouds: Floats | None = None
+    detection: Detection = field(default_factory=Detection)
+    spectroscopy: Spectroscopy | None = None
+    modes: CalibrationModes = field(default_factory=CalibrationModes)
+    phases: tuple[float, float] = PHASES
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Passbands of the log, in order of their names."""
+        return tuple(sorted(set(self.exposures["band"].tolist())))
+
+    def record(self) -> dict[str, Any]:
+        """Settings as plain values; exposures, clouds and camera are told of elsewhere."""
+        return {
+            "phases": list(self.phases),
+            "detection": asdict(self.detection),
+            "spectroscopy": asdict(self.spectroscopy) if self.spectroscopy else None,
+        }
+
+
+def observe_targets(
+    targets: Targets,
+    truth: Truth,
+    observing: Observing,
+    *,
+    seed: int = 1,
+    survey: str = "SN",
+    model: str | Path = "salt3-f22",
+    threads: int | None = None,
+) -> tuple[LightCurves, Truth]:
+    """Observe supernovae with the exposures of a log.
+
+    The noise of an epoch belongs to the pair of its supernova and its exposure: nothing changes
+    where others are observed too, or in parts. Epochs in passbands that the model does not cover
+    at a redshift are left out.
+
+    Parameters
+    ----------
+    targets, truth : Targets, Truth
+        Rows of the same supernovae, of `draw_targets` or with its columns.
+    observing : Observing
+        Log, camera, selection, errors of the zero points.
+    seed : int
+        Root of all random numbers.
+    survey : str
+        Goes into the random keys.
+    model : str or Path
+        SALT model, as `load_salt` takes it: that which x0 of the truth is of.
+    threads : int, optional
+        One a core if absent; the answer does not depend on it.
+
+    Returns
+    -------
+    LightCurves
+        Of the supernovae that are selected.
+    Truth
+        Of all, with the columns `peak_mag_true`, `n_detections`, `p_selected` and `is_selected`.
+
+    Raises
+    ------
+    InputError
+        If truth and targets are of others, a supernova has no SALT parameters or is beyond the
+        model in every passband, or a mode is of a band that is not observed.
+    """
+    require_x64()
+    sky = _Sky(observing=observing, salt=load_salt(model), threads=threads)
+    sample = _sample(targets, truth)
+    observing.modes.check(sky.bands)
+    epochs = _visited(sky, targets, sample)
+    names = targets["sn"].tolist()
+    amplitudes = observing.modes.draw(seed)
+    exact = sky.fluxes(sample, epochs.mjd, epochs.band, epochs.first)
+    flux, flux_err = measure(
+        moved(exact, sky.modes, amplitudes, epochs.band),
+        epochs.visits,
+        observing.exposures,
+        keys_for(key_for(seed, "epochs", survey), names),
+        clouds=observing.clouds,
+    )
+    peak = sky.peak_magnitudes(sample)
+    counts = observing.detection.count(flux, flux_err, epochs.first)
+    chance = _chance(observing, peak, counts)
+    is_selected = lottery(names, seed=seed, survey=survey) < chance
+    lightcurves = _lightcurves(sky, targets, epochs, flux, flux_err, is_selected)
+    drawn = dict(zip(observing.modes.names, amplitudes.tolist(), strict=True))
+    return lightcurves, _with_selection(
+        truth, drawn, peak_mag_true=peak, n_detections=counts, p_selected=chance, chosen=is_selected
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Epochs:
+    """Pairs of supernova and exposure that are kept, by supernova and time."""
+
+    visits: Visits
+    mjd: Floats
+    band: NDArray[np.int64]
+    first: NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Sky:
     """What all supernovae of a survey share."""
 
-    plan: Plan
-    weather: Weather
-    law: RedshiftLaw
-    bands: Bands
-    surfaces: SaltSurfaces
-    mb_of_unit_x0: Float[Array, ""]
+    observing: Observing
+    salt: SaltModel
+    threads: int | None
+
+    @cached_property
+    def bands(self) -> tuple[str, ...]:
+        return self.observing.bands
+
+    @cached_property
+    def passbands(self) -> list[Passband]:
+        return [load_passband(band) for band in self.bands]
+
+    @cached_property
+    def modes(self) -> Floats:
+        return self.observing.modes.table(self.bands)
+
+    def fluxes(self, sample: SaltSample, mjd: Floats, band: NDArray, first: NDArray) -> Floats:
+        where = {"mjd": mjd, "band": band, "first": first}
+        return true_fluxes(self.salt, self.passbands, sample, **where, threads=self.threads)
+
+    def covers(self, z: Floats) -> NDArray[np.bool_]:
+        """Whether the model has a passband at a redshift, shape (sn, band)."""
+        low, high = np.asarray(self.salt.surfaces.wave)[[0, -1]]
+        ends = np.array([support(one)[0][[0, -1]] for one in self.passbands])
+        stretch = 1.0 + z[:, None]
+        return (ends[:, 0] >= low * stretch) & (ends[:, 1] <= high * stretch)
+
+    def peak_magnitudes(self, sample: SaltSample) -> Floats:
+        """Magnitude at maximum in the brightest passband of the selection."""
+        wanted = (self.observing.spectroscopy or Spectroscopy()).bands or self.bands
+        unknown = sorted(set(wanted) - set(self.bands))
+        if unknown:
+            raise InputError(
+                f"spectroscopy: no band {', '.join(unknown)}; the survey observes "
+                f"{', '.join(self.bands)}"
+            )
+        rows = np.array([self.bands.index(band) for band in wanted])
+        n_phase, n_sn = len(_PEAK_PHASES), len(sample)
+        times = sample.t0[:, None] + (1.0 + sample.z[:, None]) * _PEAK_PHASES
+        mjd = np.tile(times[:, None, :], (1, len(rows), 1)).ravel()
+        band = np.tile(np.repeat(rows, n_phase), n_sn)
+        first = np.arange(n_sn + 1) * len(rows) * n_phase
+        flux = self.fluxes(sample, mjd, band, first).reshape(n_sn, len(rows), n_phase)
+        shown = np.where(self.covers(sample.z)[:, rows, None], flux, 0.0)
+        brightest = shown.max(axis=(1, 2), initial=np.finfo(float).tiny)
+        return ZP_NJY - 2.5 * np.log10(brightest)
 
 
-class Observed(eqx.Module):
-    """One supernova with its visits; under `vmap` all of a survey."""
-
-    supernova: Supernova
-    state: SaltState
-    visits: Visits
-    flux_true: Float[Array, "*sn obs"]
-    flux: Float[Array, "*sn obs"]
-    flux_err: Float[Array, "*sn obs"]
-
-
-def make_sky(survey: Survey, nature: Nature, salt: SaltModel, *, key: Key[Array, ""]) -> Sky:
-    """Prepare what the supernovae of a survey share.
-
-    Parameters
-    ----------
-    survey : Survey
-        Cadence, depth, range of redshift.
-    nature : Nature
-        True parameters.
-    salt : SaltModel
-        The spectra.
-    key : key
-        Random key of the weather.
-
-    Returns
-    -------
-    Sky
-        Arrays, of the same shapes for every survey.
-    """
-    # Peculiar velocities of 5 sigma change 1 + z by less than 0.01.
-    stretch = 1.01 + survey.z_max
-    first_mjd = math.floor(survey.mjd_start + PHASES[0] * stretch) - 1
-    n_nights = math.ceil(survey.season_days) + _SPARE_NIGHTS
-    longest = (PHASES[1] - PHASES[0]) * stretch
-    names = tuple(band.band for band in survey.bands)
-    law, clear = _draw_shared(
-        nature,
-        n_nights,
-        z_min=jnp.asarray(survey.z_min),
-        z_max=jnp.asarray(survey.z_max),
-        clear_fraction=jnp.asarray(survey.clear_fraction),
-        spell_nights=jnp.asarray(survey.spell_nights),
-        key=key,
-    )
-    return Sky(
-        plan=Plan.of(survey, longest=longest, n_obs=_N_OBS, n_band=_N_BAND),
-        weather=Weather(clear=clear, first_mjd=jnp.asarray(float(first_mjd))),
-        law=law,
-        bands=Bands.of(names, n_band=_N_BAND, n_sample=_N_SAMPLE),
-        surfaces=salt.surfaces,
-        mb_of_unit_x0=jnp.asarray(peak_magnitude_offset(salt)),
-    )
+def _sample(targets: Targets, truth: Truth) -> SaltSample:
+    """True parameters of the targets."""
+    if not np.array_equal(targets["sn"], truth["sn"]):
+        raise InputError(
+            f"targets and truth must be of the same supernovae in one order, got {len(targets)} "
+            f"and {len(truth)}; cut both with the same mask"
+        )
+    columns = {name: truth[f"{name}_true"] for name in ("t0", "x0", "x1", "c")}
+    columns |= {"z": targets["z_hel"], "mwebv": np.nan_to_num(targets["mwebv"])}
+    bad = np.flatnonzero(~np.all([np.isfinite(one) for one in columns.values()], axis=0))
+    if len(bad):
+        raise InputError(
+            f"{targets['sn'][bad[0]]}: no light curve without finite z, t0, x0, x1 and c (and "
+            f"{len(bad) - 1} others); core-collapse supernovae have none: take "
+            "targets.select(mask) and truth.select(mask) of those of type Ia"
+        )
+    nodes = [f"{name}_true" for name in SCATTER_NODES]
+    if not set(nodes) <= set(truth.table.column_names):
+        return SaltSample(**columns)
+    scatter = np.column_stack([truth[name] for name in nodes])
+    return SaltSample(**columns, scatter=scatter, scatter_wave=np.array(SCATTER_WAVES))
 
 
-@eqx.filter_jit
-def _draw_shared(
-    nature: Nature,
-    n_nights: int,
-    *,
-    z_min: Float[Array, ""],
-    z_max: Float[Array, ""],
-    clear_fraction: Float[Array, ""],
-    spell_nights: Float[Array, ""],
-    key: Key[Array, ""],
-) -> tuple[RedshiftLaw, Bool[Array, " night"]]:
-    """Distribution of redshifts and the weather, in one program."""
-    law = RedshiftLaw.of(nature, z_min, z_max)
-    return law, clear_nights(clear_fraction, spell_nights, n_nights, key=key)
-
-
-def observe_supernova(sky: Sky, nature: Nature, *, key: Key[Array, ""]) -> Observed:
-    r"""Draw a supernova, visit it, measure its fluxes.
-
-    Errors are those of the true flux, so that they carry no noise of their own.
-
-    Parameters
-    ----------
-    sky : Sky
-        Cadence, weather, passbands, model.
-    nature : Nature
-        True parameters.
-    key : key
-        Random key of this supernova.
-
-    Returns
-    -------
-    Observed
-        Shape (obs,); visits not taken are marked.
-    """
-    key_sn, key_visits, key_noise = jax.random.split(key, 3)
-    drawn = draw_supernova(sky.law, nature, key=key_sn)
-    t0 = sky.plan.mjd_start + sky.plan.season_days * drawn.season
-    state = SaltState(
-        z=drawn.z_obs,
-        t0=t0,
-        x0=10.0 ** (-0.4 * (drawn.mb - sky.mb_of_unit_x0)),
-        x1=drawn.x1,
-        c=drawn.c,
-        mwebv=drawn.mwebv,
-    )
-    taken = visits(
-        sky.plan,
-        sky.weather,
-        start=t0 + PHASES[0] * (1.0 + drawn.z_obs),
-        stop=t0 + PHASES[1] * (1.0 + drawn.z_obs),
-        key=key_visits,
-    )
-    exact = true_flux(sky.surfaces, sky.bands, state, taken.mjd, taken.band)
-    error = flux_error(exact, taken.depth, sky.plan.zp_electron[taken.band])
-    return Observed(
-        supernova=drawn,
-        state=state,
-        visits=taken,
-        flux_true=exact,
-        flux=observe(exact, error, key=key_noise),
-        flux_err=error,
+def _visited(sky: _Sky, targets: Targets, sample: SaltSample) -> _Epochs:
+    """Find the exposures that see each supernova while it shines, in passbands of the model."""
+    observing = sky.observing
+    covers = sky.covers(sample.z)
+    blind = np.flatnonzero(~covers.any(axis=1))
+    if len(blind):
+        raise InputError(
+            f"{targets['sn'][blind[0]]}: z = {sample.z[blind[0]]:.3f} is beyond the model "
+            f"{sky.salt.name} in {', '.join(sky.bands)} (and {len(blind) - 1} others); lower z_max"
+        )
+    all_mjd = observing.exposures["mjd"]
+    all_band = np.searchsorted(sky.bands, observing.exposures["band"].astype(str))
+    start, stop = (sample.t0 + (1.0 + sample.z) * phase for phase in observing.phases)
+    parts: list[Visits] = []
+    places = targets["ra"], targets["dec"]
+    for part in visits_in_parts(observing.exposures, *places, observing.view):
+        mjd, band = all_mjd[part.exposure], all_band[part.exposure]
+        keep = (mjd >= start[part.target]) & (mjd <= stop[part.target])
+        keep &= covers[part.target, band]
+        parts.append(part.select(keep))
+    visits = Visits.joined(parts)
+    order = np.lexsort((visits.exposure, all_mjd[visits.exposure], visits.target))
+    visits = visits.select(order)
+    return _Epochs(
+        visits=visits,
+        mjd=all_mjd[visits.exposure],
+        band=all_band[visits.exposure],
+        first=np.searchsorted(visits.target, np.arange(len(sample) + 1)),
     )
 
 
-@eqx.filter_jit
-def _observe_batch(sky: Sky, nature: Nature, keys: Key[Array, " sn"]) -> Observed:
-    return jax.vmap(lambda key: observe_supernova(sky, nature, key=key))(keys)
+def _chance(observing: Observing, peak: Floats, counts: NDArray[np.int64]) -> Floats:
+    """Probability that each is in the sample, given its detections."""
+    is_found = counts >= observing.detection.epochs
+    if observing.spectroscopy is None:
+        return is_found.astype(float)
+    return np.where(is_found, observing.spectroscopy.probability(peak), 0.0)
 
 
-def observe_all(sky: Sky, nature: Nature, names: list[str], *, root: Key[Array, ""]) -> Observed:
-    """Observe supernovae in batches of one size, so that one program serves any number.
+def _lightcurves(
+    sky: _Sky,
+    targets: Targets,
+    epochs: _Epochs,
+    flux: Floats,
+    flux_err: Floats,
+    is_selected: NDArray[np.bool_],
+) -> LightCurves:
+    """Light curves of those that are selected."""
+    visits, log, modes = epochs.visits, sky.observing.exposures, sky.observing.modes
+    kept = np.flatnonzero(is_selected[visits.target])
+    columns = {
+        "sn": targets["sn"][visits.target[kept]],
+        "mjd": epochs.mjd[kept],
+        "band": np.asarray(sky.bands)[epochs.band[kept]],
+        "flux": flux[kept],
+        "flux_err": flux_err[kept],
+        "zp": np.full(len(kept), ZP_NJY),
+        "exposure": log["exposure"][visits.exposure[kept]],
+    }
+    lightcurves = LightCurves(
+        table=table_from_columns(columns),
+        targets=targets.select(is_selected),
+        meta=targets.meta.with_provenance(observing=sky.observing.record()),
+    )
+    if not modes.names:
+        return lightcurves
+    derivatives = mode_derivatives(flux[kept], sky.modes, epochs.band[kept])
+    return lightcurves.with_modes(modes.names, derivatives)
 
-    Parameters
-    ----------
-    sky, nature
-        As for `observe_supernova`.
-    names : list of str
-        Each supernova's random key comes from its name.
-    root : key
-        Root of those keys.
 
-    Returns
-    -------
-    Observed
-        numpy arrays of shape (sn,) or (sn, obs).
-    """
-    padded = names + names[:1] * (-len(names) % _BATCH)
-    batches = []
-    for i in range(0, len(padded), _BATCH):
-        keys = keys_for(root, padded[i : i + _BATCH])
-        batches.append(jax.tree.map(np.asarray, _observe_batch(sky, nature, keys)))
-    return jax.tree.map(lambda *parts: np.concatenate(parts)[: len(names)], *batches)
+def _with_selection(
+    truth: Truth, modes: dict[str, float], *, chosen: NDArray[np.bool_], **columns: NDArray
+) -> Truth:
+    """Add to the truth who is in the sample, and why."""
+    table = truth.table
+    added = table_from_columns({**columns, "is_selected": chosen})
+    for name in added.column_names:
+        table = table.append_column(name, added[name])
+    return replace(truth, table=table, meta=truth.meta.with_provenance(modes_true=modes))

@@ -8,6 +8,23 @@ from jaxtyping import Array, Float, Key
 from chandelle.simulate.piece import normal, real, uniform
 
 
+class Gaussian(eqx.Module):
+    """A Gaussian quantity that depends on nothing else: a piece of any name.
+
+    Parameters
+    ----------
+    mean, sigma : float
+        Of the Gaussian.
+    """
+
+    mean: Float[Array, ""] = eqx.field(converter=real, default=0.0)
+    sigma: Float[Array, ""] = eqx.field(converter=real, default=1.0)
+
+    def __call__(self, *, key: Key[Array, ""]) -> Float[Array, ""]:
+        """Draw the quantity."""
+        return self.mean + self.sigma * normal(key)
+
+
 class StretchMixture(eqx.Module):
     r"""Stretch by surroundings: one mode in young ones, the same and a lower one in old ones.
 

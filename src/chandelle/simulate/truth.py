@@ -6,10 +6,19 @@ from typing import ClassVar
 from chandelle.products.product import OneTable
 from chandelle.products.schema import Column, Schema
 
+_STANDARD = {
+    "alpha": ("stretch_mag", "LinearStretch", "alpha"),
+    "beta": ("color_mag", "LinearColor", "beta"),
+    "gamma": ("step_mag", "MassStep", "gamma"),
+    "M": ("abs_mag", "AbsoluteMagnitude", "mean"),
+    "sigma_int": ("gray_mag", "GrayScatter", "sigma"),
+}
+"""Where the parameters of the standard analysis stand: piece, its class, its field."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
 class Truth(OneTable):
-    """One row a supernova; what is common to all is in ``meta.provenance["nature"]``."""
+    """One row a supernova; what is common to all is in ``meta.provenance`` (`population`)."""
 
     schema: ClassVar[Schema] = Schema(
         name="truth",
@@ -28,3 +37,17 @@ class Truth(OneTable):
             Column(name="survey", type="string"),
         ),
     )
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        """True parameters of the standard analysis: Om, alpha, beta, gamma, M, sigma_int.
+
+        Those that the population has in another form, such as a broken law of stretch, are absent.
+        """
+        population = self.meta.provenance.get("population", {})
+        cosmology = self.meta.provenance.get("targets", {}).get("cosmology", {})
+        found = {"Om": cosmology.get("Om")}
+        for name, (piece, kind, field) in _STANDARD.items():
+            facts = population.get(piece, {})
+            found[name] = facts.get(field) if facts.get("piece") == kind else None
+        return {name: float(value) for name, value in found.items() if value is not None}

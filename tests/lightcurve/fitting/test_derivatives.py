@@ -129,7 +129,7 @@ class Calibrated:
 def case(name: str) -> Any:
     """A case as a parameter; kernels with a free redshift take a minute to compile."""
     return pytest.param(
-        name, marks=[pytest.mark.slow] if "z" in CASES[name].get("free", ()) else []
+        name, marks=[pytest.mark.slow] if name not in ("plain", "at a bound") else []
     )
 
 

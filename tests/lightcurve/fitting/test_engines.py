@@ -72,6 +72,7 @@ def test_threads_do_not_change_an_answer(curves: LightCurves) -> None:
         np.testing.assert_array_equal(one[name], two[name])
 
 
+@pytest.mark.slow
 def test_a_tight_prior_of_the_redshift_is_a_fixed_one(curves: LightCurves) -> None:
     few = curves.select_targets(np.arange(3))
     prior = (few.targets["z_hel"], np.full(3, 1e-7))

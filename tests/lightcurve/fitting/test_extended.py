@@ -78,7 +78,7 @@ def inverse_hessian(model, photometry, names, at, sigma) -> np.ndarray:
     return np.linalg.inv(hessian / (8.0 * np.outer(step, step)))
 
 
-@pytest.mark.parametrize("law", ["f99", "ccm89"])
+@pytest.mark.parametrize("law", ["f99", pytest.param("ccm89", marks=pytest.mark.slow)])
 def test_host_dust_is_that_of_sncosmo(salt3_in_sncosmo, same_passbands, law: str) -> None:
     model = behind_dust(salt3_in_sncosmo, law)
     epochs, targets = draw_dusty(model, [0.15, 0.3, 0.3, 0.6, 0.9], seed=1)
@@ -151,6 +151,7 @@ def test_an_answer_at_zero_dust_is_that_without(salt3_in_sncosmo) -> None:
     assert (dusty.chi2[~at_zero] < plain.chi2[~at_zero]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["plain", "factor"])
 def test_free_redshift_is_the_minimum_of_a_scan(draw, kind: str) -> None:
     """Fits at fixed redshifts, one target a redshift: their chi2 with the prior is the profile."""
@@ -205,6 +206,7 @@ def copies(lcs: LightCurves, sn: str, z: np.ndarray) -> LightCurves:
     return many.with_covariance(factor=np.tile(factor, (len(z), 1))) if factor.size else many
 
 
+@pytest.mark.slow
 def test_a_prior_stands_for_an_unknown_redshift(at_the_ends) -> None:
     """A photometric sample: no z_hel, or a z_err of zero, in one batch with others."""
     lcs, _ = at_the_ends

@@ -129,6 +129,7 @@ def sample(salt3_in_sncosmo):
     return epochs.drop(columns="bandpass"), targets
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["cpu", "jax"])
 @pytest.mark.parametrize("model_cov", [False, True])
 def test_a_filter_that_is_the_same_everywhere_may_have_members(sample, engine, model_cov):
@@ -146,6 +147,7 @@ def test_a_filter_that_is_the_same_everywhere_may_have_members(sample, engine, m
     assert FittedEpochs.of(second, many).bands == tuple(sorted(BANDS))
 
 
+@pytest.mark.slow
 def test_engines_agree_on_members(sample):
     epochs, targets = sample
     families = {name: shifting(name, 60.0, step=2.0) for name in BANDS}

@@ -1,4 +1,6 @@
-"""A log like that of the deep part of SNLS (and of HSC): few fields, long exposures, dark time."""
+"""Logs like those of the deep part of SNLS and of HSC: few fields, long exposures, dark time."""
+
+from dataclasses import replace
 
 import numpy as np
 
@@ -61,3 +63,28 @@ DEEP_LOG = LogSettings(
     dither_deg=0.02,
 )
 """3.6 m, 1 deg2, g r i z of four fields every 3 to 4 nights while the moon allows."""
+
+HSC_LOG = replace(
+    DEEP_LOG,
+    survey="HSC",
+    first_night=57680,
+    detector=Detector(pixel_arcsec=0.168, read_noise=4.5),
+    # Depths of an epoch of the transient survey in COSMOS: g 26.4, r 26.3, i 26.0, z 25.6, y 24.6
+    # (Yasuda et al. 2019, PASJ 71, 74). Zero points [electron/s] as HSC states them; times of a
+    # visit chosen for those depths.
+    bands=(
+        _band("g", 1500.0, 29.0, 0.15, 22.0, 5),
+        _band("r", 1500.0, 29.0, 0.10, 21.3, 5),
+        _band("i", 2700.0, 28.6, 0.04, 20.3, 9),
+        _band("z", 3600.0, 27.7, 0.03, 19.4, 12),
+        _band("y", 3600.0, 27.4, 0.06, 18.4, 12),
+    ),
+    fields=DEEP_FIELDS.select(np.array([1])),
+    programs=(
+        Program(bands=("lsstr", "lssti"), interval_nights=7.0, block_minutes=26.0, moon_limit=0.75),
+        Program(bands=("lsstg",), interval_nights=14.0, block_minutes=26.0, moon_limit=0.4),
+        Program(bands=("lsstz",), interval_nights=7.0, block_minutes=61.0, moon_limit=0.9),
+        Program(bands=("lssty",), interval_nights=14.0, block_minutes=61.0, moon_limit=1.0),
+    ),
+)
+"""8.2 m, 1.8 deg2, g r i z y of COSMOS every one to two weeks."""

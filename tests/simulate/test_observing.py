@@ -18,7 +18,7 @@ from chandelle.simulate.logs.coverage import camera_view, rectangle
 from chandelle.simulate.logs.make import log_clouds, make_log
 from chandelle.simulate.logs.ztf import ZTF_LOG
 from chandelle.simulate.modes import CalibrationModes
-from chandelle.simulate.observe import Observing, observe_targets
+from chandelle.simulate.observing import Observing, observe_targets
 from chandelle.simulate.selection import Detection, Spectroscopy
 from chandelle.simulate.supernovae import supernova_population
 
@@ -213,7 +213,7 @@ def test_what_cannot_be_observed_is_refused(drawn, observing):
     targets, truth = drawn
     with pytest.raises(InputError, match="cut both with the same mask"):
         observe_targets(targets.select(np.arange(3)), truth, observing)
-    with pytest.raises(InputError, match="no band lsstg; the surveys observe ztfg, ztfi, ztfr"):
+    with pytest.raises(InputError, match="moves lsstg, and the survey observes ztfg, ztfi, ztfr"):
         modes = CalibrationModes.of_bands({"lsstg": 0.01})
         observe_targets(targets, truth, replace(observing, modes=modes))
     with pytest.raises(InputError, match="spectroscopy: no band lsstr"):

@@ -1,0 +1,232 @@
+"""Settings of a simulated sample: its universe, its supernovae, its surveys. A preset is a file."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from pydantic import Field, model_validator
+
+from chandelle.core.config import StageConfig
+from chandelle.core.errors import InputError
+from chandelle.physics.distance import Cosmology
+from chandelle.simulate.modes import CalibrationModes
+from chandelle.simulate.selection import Detection, Spectroscopy
+
+_PRESETS = Path(__file__).parent / "presets"
+
+
+class CosmologySettings(StageConfig):
+    """The expansion; H0 in km/s/Mpc."""
+
+    Om: float = Field(default=0.3, ge=0.0, le=2.0)
+    w: float = -1.0
+    wa: float = 0.0
+    Ok: float = 0.0
+    H0: float = Field(default=70.0, gt=0.0)
+
+    @property
+    def cosmology(self) -> Cosmology:
+        """As the kernels take it."""
+        return Cosmology(**self.model_dump())
+
+
+class PopulationSettings(StageConfig):
+    """The supernovae: options of `supernova_population`, and pieces put in place of its own.
+
+    `pieces` has a table a piece: `piece`, its class in `presets.PIECES` where it is not that of
+    the default population, and its parameters.
+    """
+
+    chromatic: bool = False
+    outlier_fraction: float = Field(default=0.0, ge=0.0, le=1.0)
+    pieces: dict[str, dict[str, float | str]] = Field(default_factory=dict)
+
+
+class RateSettings(StageConfig):
+    """Rate of supernovae at their place, r0 (1 + z)^power [Gpc^-3 yr^-1]."""
+
+    r0: float = Field(default=2.35e4, gt=0.0)
+    power: float = 0.0
+
+
+class ModeSettings(StageConfig):
+    """A calibration mode: what a unit of it moves the zero points of passbands by [mag].
+
+    With `survey`, only those of that survey.
+    """
+
+    name: str
+    shift: dict[str, float]
+    survey: str = ""
+
+
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+
+
+class SurveySettings(StageConfig):
+    """One survey: where and when it looks, and whom it finds.
+
+    `log` is that of a kind (ztf, deep, hsc, lsst), drawn for so many `nights`, or a file of
+    exposures; with `group`, its fields of that group alone. Its camera is one of chandelle or a
+    file, or else a disk of `radius_deg` about the pointing. Supernovae peak anywhere between
+    `margin_days` after the first exposure and before the last one, in the `footprint` (ra_min,
+    ra_max, dec_min, dec_max), or in its fields: as many as the rate gives, or as it takes to have
+    `n` of them in the sample.
+    """
+
+    name: str = Field(pattern=_NAME)
+    log: str
+    nights: int = Field(default=0, ge=0)
+    first_night: int | None = None
+    group: str = ""
+    camera: str = ""
+    radius_deg: float = Field(default=0.0, ge=0.0)
+    footprint: tuple[float, float, float, float] | None = None
+    z_min: float = Field(default=0.0, ge=0.0)
+    z_max: float = Field(gt=0.0)
+    rate: RateSettings = RateSettings()
+    n: int | None = Field(default=None, ge=0)
+    margin_days: tuple[float, float] = (20.0, 50.0)
+    detection: Detection = Field(default_factory=Detection)
+    spectroscopy: Spectroscopy | None = None
+
+    @model_validator(mode="after")
+    def _has_one_view(self) -> "SurveySettings":
+        if bool(self.camera) == (self.radius_deg > 0.0):
+            raise ValueError("give a camera or a radius_deg, one of them")
+        return self
+
+
+class SampleSettings(StageConfig):
+    """A simulated sample of light curves.
+
+    `selection` says whether the spectroscopic selection of its surveys is applied.
+    """
+
+    about: str = ""
+    model: str = "salt3-f22"
+    selection: bool = False
+    cosmology: CosmologySettings = CosmologySettings()
+    population: PopulationSettings = PopulationSettings()
+    modes: tuple[ModeSettings, ...] = ()
+    surveys: tuple[SurveySettings, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _has_names_once(self) -> "SampleSettings":
+        for what, names in (
+            ("survey", [one.name for one in self.surveys]),
+            ("mode", [one.name for one in self.modes]),
+        ):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"{what} {', '.join(twice)} stands twice")
+        unknown = sorted({one.survey for one in self.modes if one.survey} - set(self.names))
+        if unknown:
+            raise ValueError(f"modes: no survey {', '.join(unknown)}")
+        return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the surveys."""
+        return tuple(one.name for one in self.surveys)
+
+    def survey(self, name: str) -> SurveySettings:
+        """The survey of a name.
+
+        Raises
+        ------
+        InputError
+            If there is none.
+        """
+        for one in self.surveys:
+            if one.name == name:
+                return one
+        raise InputError(f"no survey {name}; there are {', '.join(self.names)}")
+
+    def modes_of(self, survey: str) -> CalibrationModes:
+        """Modes of all surveys as one survey sees them: those of others move nothing there."""
+        return CalibrationModes(
+            shifts={one.name: one.shift if one.survey in ("", survey) else {} for one in self.modes}
+        )
+
+    def check_modes(self, bands: Iterable[str]) -> None:
+        """Refuse modes of bands that no survey observes.
+
+        Raises
+        ------
+        InputError
+            If there is one.
+        """
+        known = set(bands)
+        for mode in self.modes:
+            unknown = sorted(set(mode.shift) - known)
+            if unknown:
+                raise InputError(
+                    f"mode {mode.name}: no band {', '.join(unknown)}; the surveys observe "
+                    f"{', '.join(sorted(known))}"
+                )
+
+    def changed(
+        self, *, n: Mapping[str, int] | None = None, selection: bool | None = None
+    ) -> "SampleSettings":
+        """The same with other numbers of supernovae by survey, or another selection.
+
+        Raises
+        ------
+        InputError
+            If a survey is unknown, a number negative, or no survey is left.
+        """
+        asked = dict(n or {})
+        for name, count in asked.items():
+            self.survey(name)
+            if count < 0:
+                raise InputError(f"{name}: a number of supernovae must be >= 0, got {count}")
+        surveys = tuple(
+            one.model_copy(update={"n": asked.get(one.name, one.n)})
+            for one in self.surveys
+            if asked.get(one.name) != 0
+        )
+        if not surveys:
+            raise InputError("no survey is left: ask for a supernova in one of them at least")
+        left = {one.name for one in surveys}
+        modes = tuple(one for one in self.modes if not one.survey or one.survey in left)
+        selection = self.selection if selection is None else selection
+        return self.model_copy(update={"surveys": surveys, "modes": modes, "selection": selection})
+
+
+def list_presets() -> dict[str, str]:
+    """Names of the presets of the catalog level, and what each is."""
+    return {
+        path.stem: SampleSettings.from_toml(path).about for path in sorted(_PRESETS.glob("*.toml"))
+    }
+
+
+def load_preset(name: str | Path) -> SampleSettings:
+    """Read the settings of a sample.
+
+    Parameters
+    ----------
+    name : str or Path
+        Of a preset, or a file of one's own (TOML).
+
+    Returns
+    -------
+    SampleSettings
+        Checked.
+
+    Raises
+    ------
+    InputError
+        If there is no such preset, or a setting is unknown or impossible.
+
+    Examples
+    --------
+    >>> load_preset("lemaitre").names
+    ('ZTF', 'SNLS', 'HSC')
+    """
+    path = _PRESETS / f"{name}.toml"
+    if path.is_file():
+        return SampleSettings.from_toml(path)
+    if Path(name).suffix == ".toml":
+        return SampleSettings.from_toml(name)
+    known = ", ".join(sorted(each.stem for each in _PRESETS.glob("*.toml")))
+    raise InputError(f"no preset {name}; there are {known}, or give a file of settings (.toml)")
