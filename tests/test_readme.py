@@ -15,7 +15,7 @@ def test_python_of_the_readme_runs(tmp_path, monkeypatch):
     names: dict = {}
     exec(compile(code, str(README), "exec"), names)
     om = names["posterior"].summary().loc["Om"]
-    assert abs(om["mean"] - names["survey"].nature.Om) < 5 * om["sd"]
+    assert abs(om["mean"] - names["survey"].truth.parameters["Om"]) < 5 * om["sd"]
     assert (tmp_path / "lemaitre.png").stat().st_size > 10_000
 
 

@@ -202,6 +202,6 @@ def test_rejected_epochs_are_counted(run):
 
 def test_true_parameters_are_found_in_a_provenance(run):
     assert true_parameters(run.truth, run.fits) == {}
-    header = json.dumps({"provenance": {"nature": {"Om": 0.3, "name": "flat"}}})
+    header = json.dumps({"provenance": {"truth": {"Om": 0.3, "name": "flat"}}})
     table = run.truth.replace_schema_metadata({"chandelle": header})
     assert true_parameters(table, None) == {"Om": 0.3}

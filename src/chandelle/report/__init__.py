@@ -21,15 +21,18 @@ if TYPE_CHECKING:
     from chandelle.report.residual_map import plot_residual_map
     from chandelle.report.runs import load_run
     from chandelle.report.scaling_figure import plot_scaling
+    from chandelle.report.survey_figures import plot_cadence, plot_pointings
 
 _HOMES = {
     "gallery": "gallery_figure",
     "load_run": "runs",
     "plot": "dispatch",
+    "plot_cadence": "survey_figures",
     "plot_corner": "figures",
     "plot_diagram": "figures",
     "plot_lightcurve": "lightcurve_figure",
     "plot_parameter": "figures",
+    "plot_pointings": "survey_figures",
     "plot_pulls": "figures",
     "plot_redshifts": "figures",
     "plot_residual_map": "residual_map",
@@ -43,10 +46,12 @@ __all__ = [
     "gallery",
     "load_run",
     "plot",
+    "plot_cadence",
     "plot_corner",
     "plot_diagram",
     "plot_lightcurve",
     "plot_parameter",
+    "plot_pointings",
     "plot_pulls",
     "plot_redshifts",
     "plot_residual_map",

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from chandelle.compute.scaling_result import Scaling
 from chandelle.core.errors import InputError
 from chandelle.products.diagram import Diagram
+from chandelle.products.exposures import Exposures
 from chandelle.products.lightcurves import LightCurves
 from chandelle.products.posterior import Posterior
 from chandelle.products.saltfits import SaltFits
@@ -14,10 +15,11 @@ from chandelle.products.targets import Targets
 from chandelle.report.figures import plot_corner, plot_diagram, plot_parameter, plot_redshifts
 from chandelle.report.lightcurve_figure import plot_lightcurve
 from chandelle.report.scaling_figure import plot_scaling
+from chandelle.report.survey_figures import plot_cadence, plot_pointings
 
 
 def plot(
-    product: LightCurves | SaltFits | Targets | Diagram | Posterior | Scaling,
+    product: LightCurves | SaltFits | Targets | Diagram | Posterior | Scaling | Exposures,
     *others: LightCurves | SaltFits | Scaling | Axes,
     ax: Axes | None = None,
     **options: Any,
@@ -26,8 +28,9 @@ def plot(
 
     Parameters
     ----------
-    product : LightCurves, SaltFits, Targets, Diagram, Posterior or Scaling
-        Light curves ask for `sn=`; fits take `name=` ("x1", "c"); a diagram takes `posterior=`.
+    product : LightCurves, SaltFits, Targets, Diagram, Posterior, Scaling or Exposures
+        Light curves ask for `sn=`; fits take `name=` ("x1", "c"); a diagram takes `posterior=`; a
+        log with `field=` is drawn in time, else on the sky.
     *others : LightCurves, SaltFits, Scaling or Axes
         ``plot(fits, lcs, sn=...)`` draws a light curve with its fit, in either order; axes may
         stand here too. Several scalings are drawn together.
@@ -35,7 +38,7 @@ def plot(
         A new figure's when not given; posteriors and scalings fill a figure, `figure=`.
     **options
         Those of `plot_lightcurve`, `plot_parameter`, `plot_redshifts`, `plot_diagram`,
-        `plot_corner`, `plot_scaling`.
+        `plot_corner`, `plot_scaling`, `plot_cadence`.
 
     Returns
     -------
@@ -75,9 +78,13 @@ def plot(
         return plot_redshifts(product, ax=ax, **options)
     if isinstance(product, Diagram):
         return plot_diagram(product, ax=ax, **options)
+    if isinstance(product, Exposures):
+        draw = plot_cadence if "field" in options else plot_pointings
+        return draw(product, ax=ax, **options)
     if not isinstance(product, Posterior):
         raise InputError(
-            "plot takes light curves, SALT fits, targets, a diagram, a posterior or a scaling, got "
+            "plot takes light curves, SALT fits, targets, a diagram, a posterior, a scaling or a "
+            "log, got "
             f"{type(product).__name__}; see the functions plot_* of chandelle.report"
         )
     if ax is not None:

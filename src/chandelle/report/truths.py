@@ -38,7 +38,7 @@ def truth_columns(truth: Product | pa.Table) -> pa.Table:
 def true_parameters(truth: Product | pa.Table | None, fits: SaltFits | None) -> dict[str, float]:
     """Find the true parameters of the simulated universe (Om, alpha, ...).
 
-    They are the entry `nature` (or `truth`) of a provenance: that of the truth, or of the fits.
+    They are the entry `truth` of a provenance: that of the truth, or of the fits.
 
     Parameters
     ----------
@@ -61,12 +61,11 @@ def true_parameters(truth: Product | pa.Table | None, fits: SaltFits | None) -> 
     if fits is not None:
         provenances.append(fits.meta.provenance)
     for provenance in provenances:
-        for key in ("nature", "truth"):
-            values = provenance.get(key)
-            if isinstance(values, Mapping):
-                return {
-                    str(name): float(value)
-                    for name, value in values.items()
-                    if isinstance(value, int | float)
-                }
+        values = provenance.get("truth")
+        if isinstance(values, Mapping):
+            return {
+                str(name): float(value)
+                for name, value in values.items()
+                if isinstance(value, int | float)
+            }
     return {}

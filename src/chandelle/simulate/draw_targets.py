@@ -24,7 +24,7 @@ from chandelle.simulate.pieces import Population, supernova_keys
 from chandelle.simulate.rate import ConstantRate, Rate, RedshiftLaw, expected_count
 from chandelle.simulate.sightline import DistanceModulus
 from chandelle.simulate.supernovae import supernova_population
-from chandelle.simulate.truth import Truth
+from chandelle.simulate.truth import Truth, standard_parameters
 
 DAYS_OF_YEAR = 365.25
 _IA = CLASSES[0]
@@ -160,7 +160,12 @@ def draw_targets(
         "cosmology": {name: float(value) for name, value in vars(cosmology).items()},
     }
     known = {name: facts[name] for name in ("seed", "n", "model")}
-    drawn_from = {"targets": facts, "population": whole.describe()}
+    described = whole.describe()
+    drawn_from = {
+        "targets": facts,
+        "population": described,
+        "truth": standard_parameters(described, facts["cosmology"]),
+    }
     text = {
         "sn": [f"{survey}{i:06d}" for i in range(n)],
         "class": _classes(whole, drawn),

@@ -47,7 +47,7 @@ LOGS: Mapping[str, LogSettings] = {
     "lsst": LSST_LOG,
 }
 """Kinds of logs by the name that settings give them."""
-_SPARE, _MOST_TRIES = 30, 1000
+_SPARE, _MOST_TRIES = 30, 300
 """Supernovae drawn beyond twice those asked for, and how many may be drawn for one."""
 _MODULES = (brightness, environment, salt_parameters, sightline)
 PIECES: Mapping[str, type] = {

@@ -1,7 +1,8 @@
 """What was drawn: the product that a fit is compared to."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from chandelle.products.product import OneTable
 from chandelle.products.schema import Column, Schema
@@ -18,7 +19,7 @@ _STANDARD = {
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
 class Truth(OneTable):
-    """One row a supernova; what is common to all is in ``meta.provenance`` (`population`)."""
+    """One row a supernova; what is common to all is in ``meta.provenance``."""
 
     schema: ClassVar[Schema] = Schema(
         name="truth",
@@ -40,14 +41,30 @@ class Truth(OneTable):
 
     @property
     def parameters(self) -> dict[str, float]:
-        """True parameters of the standard analysis: Om, alpha, beta, gamma, M, sigma_int.
+        """True parameters of the standard analysis, see `standard_parameters`."""
+        return dict(self.meta.provenance.get("truth", {}))
 
+
+def standard_parameters(
+    population: Mapping[str, Mapping[str, Any]], cosmology: Mapping[str, float]
+) -> dict[str, float]:
+    """Parameters of the standard analysis: Om, w, alpha, beta, gamma, M, sigma_int.
+
+    Parameters
+    ----------
+    population : mapping
+        As `Population.describe` gives it.
+    cosmology : mapping of str to float
+        Fields of a `Cosmology`.
+
+    Returns
+    -------
+    dict of str to float
         Those that the population has in another form, such as a broken law of stretch, are absent.
-        """
-        population = self.meta.provenance.get("population", {})
-        cosmology = self.meta.provenance.get("targets", {}).get("cosmology", {})
-        found = {"Om": cosmology.get("Om")}
-        for name, (piece, kind, field) in _STANDARD.items():
-            facts = population.get(piece, {})
-            found[name] = facts.get(field) if facts.get("piece") == kind else None
-        return {name: float(value) for name, value in found.items() if value is not None}
+    """
+    found = {name: float(cosmology[name]) for name in ("Om", "w") if name in cosmology}
+    for name, (piece, kind, field) in _STANDARD.items():
+        facts = population.get(piece, {})
+        if facts.get("piece") == kind:
+            found[name] = float(facts[field])
+    return found

@@ -70,8 +70,8 @@ HSC_LOG = replace(
     first_night=57680,
     detector=Detector(pixel_arcsec=0.168, read_noise=4.5),
     # Depths of an epoch of the transient survey in COSMOS: g 26.4, r 26.3, i 26.0, z 25.6, y 24.6
-    # (Yasuda et al. 2019, PASJ 71, 74). Zero points [electron/s] as HSC states them; times of a
-    # visit chosen for those depths.
+    # (Yasuda et al. 2019, PASJ 71, 74); zero points [electron/s] of an 8.2 m and times of a visit
+    # are chosen for about those.
     bands=(
         _band("g", 1500.0, 29.0, 0.15, 22.0, 5),
         _band("r", 1500.0, 29.0, 0.10, 21.3, 5),
