@@ -206,6 +206,15 @@ def test_simulations_that_cannot_be(run, tmp_path, words, says):
     assert not (tmp_path / "out").exists()
 
 
+def test_simulated_diagram_by_the_shell(run, tmp_path):
+    done = run("simulate", "diagram", "-o", tmp_path, "--n", "ZTF=30", "--n", "DEEP=20")
+    assert done.code == 0, done.err
+    assert done.out.startswith("50 supernovae")
+    fits = ch.SaltFits.read(tmp_path / "saltfits" / "fits.parquet")
+    assert fits["sn"].tolist() == ch.Diagram.read(tmp_path / "diagram")["sn"].tolist()
+    assert Truth.read(tmp_path / "truth.parquet")["sn"].tolist() == fits["sn"].tolist()
+
+
 def test_pantheonplus_by_the_shell(run, tmp_path):
     # A small table in the format of the release, its covariance elsewhere.
     n = 80

@@ -53,6 +53,46 @@ def lightcurves(
     say(f"{n_seen} supernovae of {n_drawn}, {len(sample.lightcurves)} epochs in {out}")
 
 
+@simulate.command
+def diagram(
+    *,
+    out: Annotated[Path, Parameter(name=["--out", "-o"])],
+    preset: str = "lemaitre-mini",
+    seed: int = 1,
+    n: Annotated[tuple[str, ...], Parameter(name=["--n"], negative=())] = (),
+    selection: Annotated[bool | None, Parameter(negative="--complete")] = None,
+) -> None:
+    """Simulate SALT fits and a Lemaitre diagram, without light curves: a million in seconds.
+
+    Parameters
+    ----------
+    out
+        Folder that gets saltfits/fits.parquet, diagram/ and truth.parquet.
+    preset
+        As for lightcurves.
+    seed
+        Root of all random numbers.
+    n
+        Supernovae of a survey, SURVEY=NUMBER, instead of what its rate gives; repeat for each.
+    selection
+        Select by the magnitude in rest-frame B; --complete: do not.
+    """
+    from chandelle.cli.outputs import check_folder
+    from chandelle.compute.programs import keep_programs
+    from chandelle.simulate.tables import diagram_of_fits, simulate_fits
+
+    check_folder(out)
+    counts = _counts(n)
+    keep_programs()
+    with step("simulate"):
+        fits, truth = simulate_fits(preset, seed=seed, n=counts, selection=selection)
+        distances = diagram_of_fits(fits, truth)
+    fits.write(out / "saltfits" / "fits.parquet")
+    distances.write(out / "diagram")
+    truth.write(out / "truth.parquet")
+    say(f"{len(fits)} supernovae in {out}")
+
+
 def _counts(words: tuple[str, ...]) -> dict[str, int]:
     """Numbers by survey."""
     counts = {}

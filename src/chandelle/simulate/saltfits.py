@@ -96,7 +96,7 @@ def simulate_salt_fits(
     has_host = jax.scipy.stats.norm.cdf(lottery) < known_host
     columns = {
         "sn": [f"{survey}{i:05d}" for i in range(z.size)],
-        **_fit_columns(np.asarray(measured), np.asarray(covariance)),
+        **fit_columns(np.asarray(measured), np.asarray(covariance)),
         "z": z_obs,
         "z_hel": z_obs,
         "z_hd": z_obs,
@@ -134,21 +134,42 @@ def _true_parameters(
     return jnp.stack([mb, x1, c], axis=1)
 
 
+def fit_covariance(
+    z: Float[Array, " sn"], size: Float[Array, " sn"]
+) -> tuple[Float[Array, "sn 3 3"], Float[Array, "sn 3 3"]]:
+    """Covariance of the fitted (mb, x1, c) at a redshift, and its root.
+
+    Parameters
+    ----------
+    z : Array, shape (sn,)
+        Redshifts.
+    size : Array, shape (sn,)
+        Unit normal: the errors of each supernova are exp(0.2 size) times those of its redshift.
+
+    Returns
+    -------
+    tuple of Array, shape (sn, 3, 3)
+        Covariance and lower root.
+    """
+    floor, slope = jnp.asarray([0.03, 0.15, 0.02]), jnp.asarray([0.05, 0.6, 0.04])
+    sigma = floor[None, :] + slope[None, :] * z[:, None]
+    sigma = sigma * jnp.exp(0.2 * size)[:, None]
+    covariance = sigma[:, :, None] * sigma[:, None, :] * jnp.asarray(_CORRELATION)[None]
+    root = sigma[:, :, None] * jnp.asarray(np.linalg.cholesky(_CORRELATION))[None]
+    return covariance, root
+
+
 def _measure(
     truth: Float[Array, "sn 3"], z: Float[Array, " sn"], key: Key[Array, ""]
 ) -> tuple[Float[Array, "sn 3"], Float[Array, "sn 3 3"]]:
     """Add the errors of the light-curve fit."""
     key_size, key_noise = jax.random.split(key)
-    floor, slope = jnp.asarray([0.03, 0.15, 0.02]), jnp.asarray([0.05, 0.6, 0.04])
-    sigma = floor[None, :] + slope[None, :] * z[:, None]
-    sigma = sigma * jnp.exp(0.2 * jax.random.normal(key_size, z.shape))[:, None]
-    covariance = sigma[:, :, None] * sigma[:, None, :] * jnp.asarray(_CORRELATION)[None]
-    root = sigma[:, :, None] * jnp.asarray(np.linalg.cholesky(_CORRELATION))[None]
+    covariance, root = fit_covariance(z, jax.random.normal(key_size, z.shape))
     noise = jnp.einsum("nij,nj->ni", root, jax.random.normal(key_noise, truth.shape))
     return truth + noise, covariance
 
 
-def _fit_columns(measured: np.ndarray, covariance: np.ndarray) -> dict[str, Any]:
+def fit_columns(measured: np.ndarray, covariance: np.ndarray) -> dict[str, Any]:
     """Columns of a `SaltFits` of measured (mb, x1, c)."""
     mb, x1, c = measured.T
     err = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))

@@ -1,7 +1,7 @@
 """A sample of light curves from its settings: log, targets and light curves of each survey."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +22,7 @@ from chandelle.simulate.draw_targets import DAYS_OF_YEAR, draw_targets
 from chandelle.simulate.footprint import AbstractFootprint, Rectangle, cones
 from chandelle.simulate.logs.coverage import FieldOfView, camera_view, disk
 from chandelle.simulate.logs.deep import DEEP_LOG, HSC_LOG
+from chandelle.simulate.logs.fields import Fields
 from chandelle.simulate.logs.lsst import LSST_LOG
 from chandelle.simulate.logs.make import log_clouds, make_log
 from chandelle.simulate.logs.read_log import read_exposures
@@ -31,6 +32,7 @@ from chandelle.simulate.observing import Observing, observe_targets
 from chandelle.simulate.piece import Piece, near_name, real
 from chandelle.simulate.pieces import Population
 from chandelle.simulate.rate import PowerLawRate
+from chandelle.simulate.selection import lottery
 from chandelle.simulate.settings import (
     PopulationSettings,
     SampleSettings,
@@ -159,11 +161,22 @@ class SurveySimulation:
 
     def footprint(self, exposures: Exposures) -> AbstractFootprint:
         """Where supernovae are drawn."""
+        if self.made_log is not None:
+            return self._footprint_of_fields(self.made_log.fields)
+        _, first = np.unique(exposures["field"], return_index=True)
+        return self._footprint_about(exposures["ra"][first], exposures["dec"][first])
+
+    def _footprint_of_fields(self, fields: Fields) -> AbstractFootprint:
+        group = self.settings.group
+        kept = fields.select(fields.group == group) if group else fields
+        return self._footprint_about(kept.ra, kept.dec)
+
+    def _footprint_about(
+        self, ra: NDArray[np.float64], dec: NDArray[np.float64]
+    ) -> AbstractFootprint:
         if self.settings.footprint is not None:
             return Rectangle(*self.settings.footprint)
-        _, first = np.unique(exposures["field"], return_index=True)
-        centers = (exposures[name][first] for name in ("ra", "dec"))
-        return cones(*centers, radius_deg=self.view().radius)
+        return cones(ra, dec, radius_deg=self.view().radius)
 
     def targets(self, exposures: Exposures) -> tuple[Targets, Truth]:
         """Draw the supernovae: as many as the rate gives, or as the number asked for takes.
@@ -173,13 +186,53 @@ class SurveySimulation:
         InputError
             If the log is too short, or the survey does not find what is asked for.
         """
-        wanted = self.settings.n
-        if wanted is None:
-            return self._drawn(exposures, None)
-        n = 2 * wanted + _SPARE
+        mjd, footprint = exposures["mjd"], self.footprint(exposures)
+        season = (float(mjd.min()), float(mjd.max()))
+
+        def draw(n: int | None) -> tuple[Targets, Truth]:
+            return self._drawn(footprint, season, n)
+
+        def seen(targets: Targets, truth: Truth) -> NDArray[np.bool_]:
+            return self.observe(targets, truth, exposures)[1]["is_selected"]
+
+        return draw(None) if self.settings.n is None else self._enough(draw, seen)
+
+    def targets_without_log(self) -> tuple[Targets, Truth]:
+        """Draw supernovae that are all found, selected by their magnitude in rest-frame B."""
+        made = self.made_log
+        if made is None:
+            exposures = self.exposures()
+            footprint, mjd = self.footprint(exposures), exposures["mjd"]
+            season = (float(mjd.min()), float(mjd.max()))
+        else:
+            footprint = self._footprint_of_fields(made.fields)
+            season = (float(made.first_night), float(made.first_night + self.settings.nights))
+        rule = self.settings.spectroscopy if self.sample.selection else None
+
+        def draw(n: int | None) -> tuple[Targets, Truth]:
+            return self._drawn(footprint, season, n)
+
+        def seen(targets: Targets, truth: Truth) -> NDArray[np.bool_]:
+            if rule is None:
+                return np.ones(len(truth), bool)
+            chance = rule.probability(truth["mb_true"])
+            return lottery(targets["sn"].tolist(), seed=self.seed, survey=self.name) < chance
+
+        drawn = draw(None) if self.settings.n is None else self._enough(draw, seen)
+        chosen = seen(*drawn)
+        return drawn[0].select(chosen), drawn[1].select(chosen)
+
+    def _enough(
+        self,
+        draw: Callable[[int], tuple[Targets, Truth]],
+        seen: Callable[[Targets, Truth], NDArray[np.bool_]],
+    ) -> tuple[Targets, Truth]:
+        """Draw until as many are seen as the settings ask for; none after the last of them."""
+        wanted = self.settings.n or 0
+        n = wanted + _SPARE
         while True:
-            targets, truth = self._drawn(exposures, n)
-            found = np.flatnonzero(self.observe(targets, truth, exposures)[1]["is_selected"])
+            targets, truth = draw(n)
+            found = np.flatnonzero(seen(targets, truth))
             if len(found) >= wanted:
                 needed = np.arange(found[wanted - 1] + 1 if wanted else 0)
                 return targets.select(needed), truth.select(needed)
@@ -188,12 +241,14 @@ class SurveySimulation:
                     f"{self.name}: of {n} supernovae {len(found)} are found, {wanted} were asked "
                     "for; give more nights, another footprint or z_max, or ask for fewer"
                 )
-            n *= 4
+            n *= 2 if 2 * len(found) > wanted else 8
 
-    def _drawn(self, exposures: Exposures, n: int | None) -> tuple[Targets, Truth]:
-        survey, mjd = self.settings, exposures["mjd"]
-        before, after = survey.margin_days
-        start, stop = float(mjd.min()) + before, float(mjd.max()) - after
+    def _drawn(
+        self, footprint: AbstractFootprint, season: tuple[float, float], n: int | None
+    ) -> tuple[Targets, Truth]:
+        """Draw so many supernovae, or as many as the rate gives, that peak in a season."""
+        survey, (before, after) = self.settings, self.settings.margin_days
+        start, stop = season[0] + before, season[1] - after
         if stop <= start:
             raise InputError(
                 f"{self.name}: no day is {before:g} d after the first exposure and {after:g} d "
@@ -204,7 +259,7 @@ class SurveySimulation:
             z_min=survey.z_min,
             z_max=survey.z_max,
             rate=PowerLawRate(survey.rate.r0, survey.rate.power),
-            footprint=self.footprint(exposures),
+            footprint=footprint,
             years=(stop - start) / DAYS_OF_YEAR,
             n=n,
             mjd_start=start,
@@ -281,8 +336,7 @@ def simulate_lightcurves(
     >>> sample.lightcurves.targets["survey"].tolist()
     ['ZTF', 'ZTF', 'DEEP']
     """
-    settings = preset if isinstance(preset, SampleSettings) else load_preset(preset)
-    settings = settings.changed(n=n, selection=selection)
+    settings = sample_settings(preset, n=n, selection=selection)
     lightcurves, truths, logs = [], [], dict[str, Exposures]()
     for name in settings.names:
         survey = SurveySimulation(sample=settings, name=name, seed=seed)
@@ -296,6 +350,17 @@ def simulate_lightcurves(
         truth=replace(truths[0], table=pa.concat_tables([one.table for one in truths])),
         exposures=logs,
     )
+
+
+def sample_settings(
+    preset: str | Path | SampleSettings,
+    *,
+    n: Mapping[str, int] | None = None,
+    selection: bool | None = None,
+) -> SampleSettings:
+    """Settings of a preset, changed as `simulate_lightcurves` is asked to."""
+    settings = preset if isinstance(preset, SampleSettings) else load_preset(preset)
+    return settings.changed(n=n, selection=selection)
 
 
 def population_of(settings: PopulationSettings) -> Population:
