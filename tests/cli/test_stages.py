@@ -1,6 +1,7 @@
 """The stages by the shell: what one writes the next reads, and Python reads it too."""
 
 import json
+from importlib.resources import files
 
 import numpy as np
 import pandas as pd
@@ -178,14 +179,33 @@ def test_simulate_by_the_shell(run, survey, tmp_path):
         assert lcs.of(name).equals(simulated.lightcurves.of(name))
     truth = Truth.read(out / "truth.parquet")
     assert truth["sn"][truth["is_selected"]].tolist() == names
-    (tmp_path / "survey.toml").write_text(
-        "[simulate]\nseed = 2\nn = { ZTF = 3, DEEP = 2 }\nblock = 2"
-    )
-    assert run("run", tmp_path, "--until", "simulate", "--on", "serial").code == 0
-    blocks = ch.LightCurves.read(tmp_path / "lightcurves")
-    assert blocks.table.equals(lcs.table)
-    assert blocks.targets.to_pandas().equals(lcs.targets.to_pandas())
-    assert Truth.read(tmp_path / "truth.parquet").table.equals(truth.table)
+
+
+def test_blocks_give_the_same_files(run, tmp_path):
+    preset = files("chandelle.simulate") / "presets" / "lemaitre-mini.toml"
+    modes = [
+        '[[modes]]\nname = "zp_ZTF_g"\nsurveys = ["ZTF"]\nshift = { ztfg = 0.01 }\n',
+        '[[modes]]\nname = "zp_ZTF_r"\nsurveys = ["ZTF"]\nshift = { ztfr = 0.01 }\n',
+    ]
+    mine = tmp_path / "mine.toml"
+    mine.write_text(preset.read_text() + "".join(modes))
+    asked = ("--n", "ZTF=3", "--n", "DEEP=2", "--seed", 2, "--preset", mine)
+    assert run("simulate", "lightcurves", "-o", tmp_path / "one", *asked).code == 0
+    settings = f'[simulate]\npreset = "{mine}"\nseed = 2\nn = {{ ZTF = 3, DEEP = 2 }}\n'
+    for block in (2, 100):
+        folder = tmp_path / f"blocks{block}"
+        folder.mkdir()
+        (folder / "survey.toml").write_text(f"{settings}block = {block}\n")
+        done = run("run", folder, "--until", "simulate", "--on", "serial")
+        assert done.code == 0, done.err
+        for name in ("lightcurves/epochs.parquet", "lightcurves/targets.parquet", "truth.parquet"):
+            assert (folder / name).read_bytes() == (tmp_path / "one" / name).read_bytes(), name
+    again = settings.replace("DEEP = 2", "DEEP = 1")
+    (folder / "survey.toml").write_text(f"{again}block = 100\n")
+    done = run("run", folder, "--until", "simulate", "--on", "serial")
+    assert "make-logs            2 of 2 done, 2 of them before" in done.out
+    assert "draw-targets         2 of 2 done, 1 of them before" in done.out
+    assert "observe-targets      2 of 2 done, 1 of them before" in done.out
 
 
 @pytest.mark.parametrize(

@@ -94,18 +94,17 @@ def test_epochs_are_those_of_the_log_within_the_phases(drawn, observing, whole):
     assert len(np.unique(owner)) > 0.9 * N
 
 
-def true_of(whole, drawn, observing):
-    """Fluxes of the same epochs without noise: the mean of many seeds is not needed."""
-    quiet = replace(observing.exposures, table=observing.exposures.table)
-    depth = np.full(len(quiet), 60.0)
-    columns = {name: quiet[name] for name in quiet.table.column_names}
-    columns |= {"depth": depth, "zp": np.full(len(quiet), 80.0)}
-    deep = type(quiet).from_columns(columns)
+def true_of(drawn, observing):
+    """Fluxes of the same epochs without noise: exposures of next to infinite depth."""
+    log = observing.exposures
+    columns = {name: log[name] for name in log.table.column_names}
+    columns |= {"depth": np.full(len(log), 60.0), "zp": np.full(len(log), 80.0)}
+    deep = type(log).from_columns(columns)
     return observe_targets(*drawn, replace(observing, exposures=deep), seed=SEED)[0]["flux"]
 
 
 def test_noise_is_what_the_errors_say(drawn, observing, whole):
-    lcs, exact = whole[0], true_of(whole, drawn, observing)
+    lcs, exact = whole[0], true_of(drawn, observing)
     pull = (lcs["flux"] - exact) / lcs["flux_err"]
     n = len(pull)
     assert n > 10_000
@@ -116,7 +115,7 @@ def test_noise_is_what_the_errors_say(drawn, observing, whole):
 
 def test_errors_are_those_of_depth_photons_and_clouds(drawn, observing, whole):
     clear = observe_targets(*drawn, replace(observing, clouds=None), seed=SEED)[0]
-    exact = true_of(whole, drawn, observing)
+    exact = true_of(drawn, observing)
     log = observing.exposures
     row = dict(zip(log["exposure"], range(len(log)), strict=True))
     rows = np.array([row[name] for name in clear["exposure"]])
@@ -138,8 +137,8 @@ def test_modes_move_what_they_say(drawn, observing):
     modes = CalibrationModes(
         shifts={"zp_ztfg": {"ztfg": 0.02}, "tilt": {"ztfg": -0.01, "ztfi": 0.01}}
     )
-    plain = true_of(None, drawn, observing)
-    moved = true_of(None, drawn, replace(observing, modes=modes))
+    plain = true_of(drawn, observing)
+    moved = true_of(drawn, replace(observing, modes=modes))
     lcs, truth = observe_targets(*drawn, replace(observing, modes=modes), seed=SEED)
     drawn_modes = truth.meta.provenance["modes_true"]
     assert lcs.modes == ("zp_ztfg", "tilt")
@@ -178,14 +177,24 @@ def test_who_is_selected(drawn, observing, whole):
     assert np.array_equal(frame["n_detections"], counts.reindex(frame["sn"]).fillna(0).astype(int))
     found = frame["n_detections"] >= 5
     chance = 1 - 1 / (1 + np.exp(-3.8 * (frame["peak_mag_true"] - 18.55)))
-    assert np.allclose(frame["p_selected"], np.where(found, chance, 0.0))
+    assert np.allclose(frame["p_spectrum"], chance)
+    assert (frame["is_found"] == found).all()
+    # Complete, the chance is still told, and the peak is the same.
+    everyone = replace(strict, is_selected=False)
+    complete = observe_targets(*drawn, everyone, seed=SEED)[1].to_pandas()
+    assert (complete["is_selected"] == found).all()
+    for name in ("p_spectrum", "peak_mag_true"):
+        assert complete[name].equals(frame[name])
+    # What was observed once may be observed again.
+    again = observe_targets(drawn[0], truth, strict, seed=SEED)[1]
+    assert again.to_pandas().equals(frame)
     expected, scatter = chance[found].sum(), np.sqrt((chance * (1 - chance))[found].sum())
     assert abs(len(kept) - expected) < 5 * scatter
     assert 20 < len(kept) < found.sum()
 
 
 def test_peaks_are_those_of_the_light_curves(drawn, observing, whole):
-    exact = true_of(whole, drawn, observing)
+    exact = true_of(drawn, observing)
     lcs, truth = whole
     in_r = lcs["band"] == "ztfr"
     best = {sn: exact[in_r & (lcs["sn"] == sn)].max(initial=0) for sn in truth["sn"][:40]}
@@ -201,10 +210,10 @@ def test_scatter_in_color_is_that_of_the_truth(observing):
     population = supernova_population(chromatic=True)
     where = {"footprint": Rectangle(120.0, 240.0, 10.0, 70.0), "mjd_start": 58225.0}
     targets, truth = draw_targets(population, z_max=0.05, n=20, years=0.08, seed=2, **where)
-    with_it = true_of(None, (targets, truth), observing)
+    with_it = true_of((targets, truth), observing)
     columns = [f"{name}_true" for name in SCATTER_NODES]
     without = replace(truth, table=truth.table.drop_columns(columns))
-    plain = true_of(None, (targets, without), observing)
+    plain = true_of((targets, without), observing)
     moved = 2.5 * np.log10(plain / with_it)
     assert 0.01 < moved.std() < 0.1
 
@@ -213,8 +222,8 @@ def test_what_cannot_be_observed_is_refused(drawn, observing):
     targets, truth = drawn
     with pytest.raises(InputError, match="cut both with the same mask"):
         observe_targets(targets.select(np.arange(3)), truth, observing)
-    with pytest.raises(InputError, match="moves lsstg, and the survey observes ztfg, ztfi, ztfr"):
-        modes = CalibrationModes.of_bands({"lsstg": 0.01})
+    with pytest.raises(InputError, match="calibration mode zp_lsstq: no passband lsstq"):
+        modes = CalibrationModes.of_bands({"lsstq": 0.01})
         observe_targets(targets, truth, replace(observing, modes=modes))
     with pytest.raises(InputError, match="spectroscopy: no band lsstr"):
         wrong = Spectroscopy(bands=("lsstr",))
@@ -230,6 +239,26 @@ def test_what_cannot_be_observed_is_refused(drawn, observing):
         observe_targets(*mixed, observing)
     with pytest.raises(InputError, match="epochs must be >= 0"):
         Detection(epochs=-1)
+
+
+def test_an_exposure_deeper_than_its_photons_is_refused(drawn, observing):
+    log = observing.exposures
+    columns = {name: log[name] for name in log.table.column_names}
+    columns["zp"] = np.full(len(log), 22.0)
+    wrong = replace(observing, exposures=type(log).from_columns(columns))
+    with pytest.raises(
+        InputError, match=r"exposure ZTF-.*deeper than its photons allow .* mend zp"
+    ):
+        observe_targets(*drawn, wrong)
+
+
+def test_order_of_the_log_is_of_no_consequence(drawn, observing, whole):
+    order = np.random.default_rng(1).permutation(len(observing.exposures))
+    mixed = replace(
+        observing, exposures=observing.exposures.select(order), clouds=observing.clouds[order]
+    )
+    found = observe_targets(*drawn, mixed, seed=SEED)[0]
+    assert found.table.equals(whole[0].table)
 
 
 def test_nothing_seen_is_no_error(drawn, log):

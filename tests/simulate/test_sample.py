@@ -8,18 +8,15 @@ from astropy.cosmology import FlatLambdaCDM
 from chandelle.core.errors import InputError
 from chandelle.products.exposures import Exposures
 from chandelle.products.lightcurves import LightCurves
-from chandelle.simulate.logs.coverage import rectangle, visits_of
-from chandelle.simulate.sample import (
-    SurveySimulation,
-    population_of,
-    simulate_lightcurves,
-)
+from chandelle.simulate.population_settings import population_of
+from chandelle.simulate.sample import simulate_lightcurves
 from chandelle.simulate.settings import (
     PopulationSettings,
     SampleSettings,
     list_presets,
     load_preset,
 )
+from chandelle.simulate.survey import SurveySimulation
 from chandelle.simulate.truth import Truth
 
 MINI = "lemaitre-mini"
@@ -93,6 +90,10 @@ def test_files(sample, tmp_path):
     sample.write(tmp_path)
     assert LightCurves.read(tmp_path / "lightcurves").table.equals(sample.lightcurves.table)
     assert Truth.read(tmp_path / "truth.parquet").parameters == sample.truth.parameters
+    assert {path.name for path in (tmp_path / "exposures").iterdir()} == {
+        "ZTF.parquet",
+        "DEEP.parquet",
+    }
     log = Exposures.read(tmp_path / "exposures" / "DEEP.parquet")
     assert log.to_pandas().equals(sample.exposures["DEEP"].to_pandas())
 
@@ -118,29 +119,48 @@ def test_selection_may_be_asked_for():
 def test_modes_of_one_survey_do_not_move_another():
     record = load_preset(MINI).record() | {
         "modes": [
-            {"name": "zp_ZTF_g", "survey": "ZTF", "shift": {"ztfg": 0.01}},
+            {"name": "zp_ZTF_g", "surveys": ["ZTF"], "shift": {"ztfg": 0.01}},
             {"name": "all", "shift": {"ztfr": 0.01, "lsstr": 0.02}},
+            {"name": "far", "shift": {"lsstz": 0.01, "lssty": 0.01}},
         ]
     }
     settings = SampleSettings.of("test", **record)
-    lcs = simulate_lightcurves(settings, seed=3, n={"ZTF": 3, "DEEP": 3}).lightcurves
-    assert lcs.modes == ("zp_ZTF_g", "all")
+    both = simulate_lightcurves(settings, seed=3, n={"ZTF": 3, "DEEP": 3})
+    lcs = both.lightcurves
+    assert lcs.modes == ("zp_ZTF_g", "all", "far")
+    assert set(both.truth.meta.provenance["modes_true"]) == {"zp_ZTF_g", "all", "far"}
     moves = {
         band: (np.abs(lcs["dflux_dmode"][lcs["band"] == band]).max(axis=0) > 0).tolist()
-        for band in ("ztfg", "ztfr", "lsstg", "lsstr")
+        for band in ("ztfg", "ztfr", "lsstg", "lsstr", "lsstz")
     }
     assert moves == {
-        "ztfg": [True, False],
-        "ztfr": [False, True],
-        "lsstg": [False, False],
-        "lsstr": [False, True],
+        "ztfg": [True, False, False],
+        "ztfr": [False, True, False],
+        "lsstg": [False, False, False],
+        "lsstr": [False, True, False],
+        "lsstz": [False, False, True],
     }
+    # A survey left out takes its own modes with it, and no other.
+    alone = simulate_lightcurves(settings, seed=3, n={"ZTF": 0, "DEEP": 3})
+    assert alone.lightcurves.modes == ("all", "far")
+    facts = both.truth.meta.provenance["targets"]
+    assert {name: one["z_max"] for name, one in facts.items()} == {"ZTF": 0.1, "DEEP": 0.8}
+    assert sum(one["n"] for one in facts.values()) == len(both.truth)
 
 
 def test_a_log_of_ones_own(sample, tmp_path):
     path = tmp_path / "mine.csv"
     log = sample.exposures["ZTF"].to_pandas()
     log[["mjd", "band", "ra", "dec", "field", "zp", "depth"]].to_csv(path, index=False)
+    settings = changed(log=str(path), nights=0, camera="", radius_deg=3.0, footprint=None)
+    sky = SurveySimulation(sample=settings, name="ZTF", seed=1)
+    area = sky.footprint(sky.exposures()).area_deg2
+    drawn = SurveySimulation(sample=changed(footprint=None), name="ZTF", seed=1)
+    assert 0.5 < area / drawn.footprint(sample.exposures["ZTF"]).area_deg2 < 1.1
+    log[["mjd", "band", "ra", "dec", "zp", "depth"]].to_csv(tmp_path / "no_field.csv", index=False)
+    nameless = changed(log=str(tmp_path / "no_field.csv"), nights=0, footprint=None)
+    with pytest.raises(InputError, match="give the log a column field, or the survey a footprint"):
+        simulate_lightcurves(nameless, n={"ZTF": 4})
     settings = changed(log=str(path), nights=0, camera="", radius_deg=3.0)
     mine = simulate_lightcurves(settings, seed=3, n={"ZTF": 4})
     assert len(mine.exposures["ZTF"]) == len(log)
@@ -167,7 +187,7 @@ def test_fields_of_a_group_and_supernovae_in_them():
     ("survey", "says"),
     [
         ({"log": "ztg"}, "ZTF: no log ztg, did you mean 'ztf'"),
-        ({"log": "nowhere.csv"}, "nowhere.csv"),
+        ({"log": "nowhere.csv", "nights": 0}, "nowhere.csv"),
         ({"nights": 0}, "ZTF: nights: give how many nights"),
         ({"group": "moon"}, "no exposure of fields of group moon; ztf has primary, secondary"),
         ({"margin_days": [80.0, 80.0]}, "give more nights or smaller margin_days"),
@@ -196,11 +216,29 @@ def test_surveys_that_cannot_be(survey, says):
             "survey A stands twice",
         ),
         (
-            '[[modes]]\nname = "m"\nsurvey = "B"\nshift = { ztfg = 0.01 }\n'
+            '[[modes]]\nname = "m"\nsurveys = ["B"]\nshift = { ztfg = 0.01 }\n'
             '[[surveys]]\nname = "A"\nlog = "ztf"\nz_max = 0.1\nradius_deg = 1.0\n',
             "modes: no survey B",
         ),
         ("rate = 3\n", "surveys: |rate"),
+        (
+            '[[modes]]\nname = "m"\nshift = { ztfq = 0.01 }\n'
+            '[[surveys]]\nname = "A"\nlog = "ztf"\nz_max = 0.1\nradius_deg = 1.0\n',
+            "mode m: no passband ztfq",
+        ),
+        (
+            '[[surveys]]\nname = "A"\nlog = "a.csv"\nnights = 3\nz_max = 0.1\nradius_deg = 1.0\n',
+            "a log from a file takes no group, nights or first_night",
+        ),
+        (
+            '[[surveys]]\nname = "A"\nlog = "ztf"\nz_max = nan\nradius_deg = 1.0\n',
+            "surveys.0.z_max: ",
+        ),
+        (
+            '[[surveys]]\nname = "A"\nlog = "ztf"\nz_max = 0.1\nradius_deg = 1.0\n'
+            "spectroscopy = { slope = nan }\n",
+            "slope: Input should be a finite number",
+        ),
     ],
 )
 def test_settings_that_cannot_be(tmp_path, text, says):
@@ -217,6 +255,8 @@ def test_settings_that_cannot_be(tmp_path, text, says):
         ({"c": {"piece": "Gausian"}}, "no class Gausian, did you mean 'Gaussian'"),
         ({"c": {"piece": "Gaussian", "width": 0.1}}, "pieces.c.width = 0.1: no such number"),
         ({"mb": {"mean": 1.0}}, "pieces.mb.mean = 1.0: no such number"),
+        ({"mu": {"piece": "DistanceModulus"}}, "no class DistanceModulus"),
+        ({"c": {"piece": "Gaussian", "sigma": -0.1}}, "pieces.c.sigma = -0.1: a width must be"),
     ],
 )
 def test_pieces_that_are_not(pieces, says):
@@ -234,7 +274,7 @@ def test_ztf_dr2_has_the_number_that_its_rate_gives():
     """Volume, rate, 1 / (1 + z) and time by astropy; the share that is found from another seed."""
     sample = simulate_lightcurves("ztf-dr2", seed=1)
     truth, log = sample.truth.to_pandas(), sample.exposures["ZTF"]
-    days = log["mjd"].max() - log["mjd"].min() - 2 * (-20.0)
+    days = log["mjd"].max() - log["mjd"].min() + 30.0 + 10.0
     cosmology = FlatLambdaCDM(70, 0.3, Tcmb0=0)
     share_of_sky = (1 + np.sin(np.radians(31))) / 2
 
@@ -247,16 +287,10 @@ def test_ztf_dr2_has_the_number_that_its_rate_gives():
         n, mean = (truth["z_cos_true"] < z_max).sum(), expected(z_max)
         assert abs(n - mean) < 4 * np.sqrt(mean), (z_max, n, mean)
     # After the cuts: who is chosen is the sum of the chances, and that of another seed.
-    chosen, chance = truth["is_selected"], truth["p_selected"]
+    chosen, chance = truth["is_selected"], truth["p_spectrum"] * truth["is_found"]
     assert abs(chosen.sum() - chance.sum()) < 4 * np.sqrt((chance * (1 - chance)).sum())
     near = truth["z_cos_true"] < 0.06
     other = simulate_lightcurves("ztf-dr2", seed=2).truth.to_pandas()
-    share = other["p_selected"][other["z_cos_true"] < 0.06].mean()
+    share = (other["p_spectrum"] * other["is_found"])[other["z_cos_true"] < 0.06].mean()
     mean = expected(0.06) * share
     assert abs((chosen & near).sum() - mean) < 4 * np.sqrt(2 * mean)
-
-
-def test_coverage_of_a_survey_is_that_of_its_camera(sample):
-    log = sample.exposures["DEEP"]
-    pairs = visits_of(log, log["ra"][:1], log["dec"][:1], rectangle(0.1, 0.1))
-    assert len(pairs) > 1

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from chandelle.core.atomic import atomic_file, atomic_folder
@@ -30,6 +32,7 @@ class Parts:
         self._path = path
         self._schema: Schema | None = None
         self._file: pq.ParquetWriter | None = None
+        self._waiting: list[pa.Table] = []
 
     def append(self, part: Product) -> None:
         """Add rows; all parts have the same columns.
@@ -49,12 +52,27 @@ class Parts:
                 f"the first has {', '.join(self._file.schema.names)}; bring all to the same names "
                 "and types"
             )
-        self._file.write_table(table, row_group_size=ROW_GROUP)
+        self._waiting.append(table)
+        if sum(len(each) for each in self._waiting) >= ROW_GROUP:
+            self._write(ROW_GROUP)
+
+    def _write(self, size: int) -> None:
+        """Write what waits in groups of `size`, so that the file does not depend on the parts."""
+        if self._file is None:
+            return
+        table = pa.concat_tables(self._waiting)
+        stop = len(table) - len(table) % size if size > 1 else len(table)
+        for start in range(0, stop, ROW_GROUP):
+            rows = table.slice(start, min(ROW_GROUP, stop - start)).combine_chunks()
+            self._file.write_table(rows, row_group_size=ROW_GROUP)
+        # A copy, which holds on to nothing of what is written.
+        self._waiting = [table.slice(stop).take(np.arange(len(table) - stop))]
 
     def close(self) -> None:
         """Write the meta and the end of the file."""
         if self._file is None or self._schema is None or self.meta is None:
             raise InputError("a product written in parts needs one part at least; append it")
+        self._write(1)
         self._file.add_key_value_metadata({META_KEY: meta_text(self._schema, self.meta)})
         self._file.close()
 
@@ -112,7 +130,7 @@ def write_lightcurve_parts(path: str | Path, parts: Iterable[LightCurves]) -> in
         with write_parts(folder / "epochs.parquet") as epochs:
             for part in parts:
                 epochs.append(part)
-                joining.add(replace(part, table=part.table.slice(0, 0)), label=f"part {n}")
+                joining.add(replace(part, table=part.table.schema.empty_table()), label=f"part {n}")
                 n += 1
         whole = joining.joined()
         whole.targets.write(folder / "targets.parquet")

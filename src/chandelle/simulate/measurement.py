@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Array, Float, Key, UInt32
 from numpy.typing import NDArray
 
+from chandelle.core.errors import InputError
 from chandelle.core.rng import name_numbers
 from chandelle.products.exposures import Exposures
 from chandelle.simulate.logs.clouds import cloud_loss
@@ -48,6 +49,11 @@ def measure(
     -------
     flux, flux_err : array, shape (pair,), nJy
         Measured, and one sigma.
+
+    Raises
+    ------
+    InputError
+        If the photons alone make an exposure shallower than it says it is.
     """
     depth, zp = (exposures[name][visits.exposure] for name in ("depth", "zp"))
     if clouds is not None:
@@ -63,6 +69,14 @@ def measure(
         found = _measured(*padded)
         n = rows.stop - start
         error[rows], noise[rows] = (np.asarray(one)[:n] for one in found)
+    bad = np.flatnonzero(~np.isfinite(error))
+    if len(bad):
+        name = exposures["exposure"][visits.exposure[bad[0]]]
+        raise InputError(
+            f"exposure {name}: deeper than its photons allow (depth {depth[bad[0]]:.2f}, zp "
+            f"{zp[bad[0]]:.2f}; {len(bad)} epochs): zp is the source of one photo-electron in the "
+            "exposure, 3.5 mag or more above the depth; mend zp"
+        )
     return flux + noise, error
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from chandelle.core.errors import InputError
 from chandelle.core.rng import key_for, keys_for
 from chandelle.core.units import LN10_OVER_2P5
+from chandelle.instrument.passbands import list_passbands
 
 Floats = NDArray[np.float64]
 
@@ -53,19 +54,21 @@ class CalibrationModes:
         rows = [[shift.get(band, 0.0) for band in bands] for shift in self.shifts.values()]
         return np.array(rows, dtype=float).reshape(len(self.shifts), len(bands))
 
-    def check(self, bands: Sequence[str]) -> None:
-        """Refuse modes that move none of the bands that are observed.
+    def check(self) -> None:
+        """Refuse modes of unknown passbands.
 
         Raises
         ------
         InputError
             If there is one, or a shift is not finite.
         """
+        known = list_passbands()
         for name, shift in self.shifts.items():
-            if shift and not set(shift) & set(bands):
+            unknown = sorted(set(shift) - set(known))
+            if unknown:
                 raise InputError(
-                    f"calibration mode {name}: moves {', '.join(sorted(shift))}, and the survey "
-                    f"observes {', '.join(bands)}"
+                    f"calibration mode {name}: no passband {', '.join(unknown)}; there are "
+                    f"{', '.join(known)}"
                 )
             if not np.isfinite(list(shift.values())).all():
                 raise InputError(f"calibration mode {name}: a shift is not finite: {dict(shift)}")
@@ -102,4 +105,4 @@ def moved(flux: Floats, table: Floats, amplitudes: Floats, band: NDArray[np.int6
 
 def mode_derivatives(flux: Floats, table: Floats, band: NDArray[np.int64]) -> Floats:
     """How fluxes move with the modes, shape (obs, mode), of the unit of `flux` a unit."""
-    return -LN10_OVER_2P5 * table.T[band] * flux[:, None]
+    return -LN10_OVER_2P5 * table.T[band] * flux[:, None] + 0.0  # no zero with a sign

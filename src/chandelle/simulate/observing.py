@@ -1,5 +1,6 @@
 """Light curves: targets, seen by the exposures of a log, with their noise and their selection."""
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +32,7 @@ from chandelle.simulate.truth import Truth
 Floats = NDArray[np.float64]
 PHASES = (-18.0, 45.0)
 """Rest-frame days from maximum that are kept: off the ends of the model, where its flux jumps."""
+_WINDOW_DAYS = 20.0
 _PEAK_PHASES = np.arange(-6.0, 7.0, 1.5)
 
 
@@ -50,6 +52,8 @@ class Observing:
         Who is found.
     spectroscopy : Spectroscopy, optional
         Who is observed by a spectrograph; all if absent.
+    is_selected : bool
+        Whether those without a spectrum are left out; their chance is in the truth anyhow.
     modes : CalibrationModes
         Errors of its zero points.
     phases : tuple of float, d
@@ -61,6 +65,7 @@ class Observing:
     clouds: Floats | None = None
     detection: Detection = field(default_factory=Detection)
     spectroscopy: Spectroscopy | None = None
+    is_selected: bool = True
     modes: CalibrationModes = field(default_factory=CalibrationModes)
     phases: tuple[float, float] = PHASES
 
@@ -75,6 +80,7 @@ class Observing:
             "phases": list(self.phases),
             "detection": asdict(self.detection),
             "spectroscopy": asdict(self.spectroscopy) if self.spectroscopy else None,
+            "is_selected": self.is_selected,
         }
 
 
@@ -114,18 +120,19 @@ def observe_targets(
     LightCurves
         Of the supernovae that are selected.
     Truth
-        Of all, with the columns `peak_mag_true`, `n_detections`, `p_selected` and `is_selected`.
+        Of all, with the columns `peak_mag_true` (in the brightest passband of the spectroscopy),
+        `n_detections`, `is_found`, `p_spectrum` (the chance of a spectrum) and `is_selected`.
 
     Raises
     ------
     InputError
         If truth and targets are of others, a supernova has no SALT parameters or is beyond the
-        model in every passband, or a mode is of a band that is not observed.
+        model in every passband, or a mode is of an unknown passband.
     """
     require_x64()
     sky = _Sky(observing=observing, salt=load_salt(model), threads=threads)
     sample = _sample(targets, truth)
-    observing.modes.check(sky.bands)
+    observing.modes.check()
     epochs = _visited(sky, targets, sample)
     names = targets["sn"].tolist()
     amplitudes = observing.modes.draw(seed)
@@ -139,13 +146,21 @@ def observe_targets(
     )
     peak = sky.peak_magnitudes(sample)
     counts = observing.detection.count(flux, flux_err, epochs.first)
-    chance = _chance(observing, peak, counts)
-    is_selected = lottery(names, seed=seed, survey=survey) < chance
+    is_found = counts >= observing.detection.epochs
+    rule = observing.spectroscopy
+    chance = np.ones(len(names)) if rule is None else rule.probability(peak)
+    has_spectrum = lottery(names, seed=seed, survey=survey) < chance
+    is_selected = is_found & (has_spectrum | (not observing.is_selected))
     lightcurves = _lightcurves(sky, targets, epochs, flux, flux_err, is_selected)
     drawn = dict(zip(observing.modes.names, amplitudes.tolist(), strict=True))
-    return lightcurves, _with_selection(
-        truth, drawn, peak_mag_true=peak, n_detections=counts, p_selected=chance, chosen=is_selected
-    )
+    columns = {
+        "peak_mag_true": peak,
+        "n_detections": counts,
+        "is_found": is_found,
+        "p_spectrum": chance,
+        "is_selected": is_selected,
+    }
+    return lightcurves, _with_columns(truth, columns, modes=drawn)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,12 +262,13 @@ def _visited(sky: _Sky, targets: Targets, sample: SaltSample) -> _Epochs:
     all_band = np.searchsorted(sky.bands, observing.exposures["band"].astype(str))
     start, stop = (sample.t0 + (1.0 + sample.z) * phase for phase in observing.phases)
     parts: list[Visits] = []
-    places = targets["ra"], targets["dec"]
-    for part in visits_in_parts(observing.exposures, *places, observing.view):
-        mjd, band = all_mjd[part.exposure], all_band[part.exposure]
-        keep = (mjd >= start[part.target]) & (mjd <= stop[part.target])
-        keep &= covers[part.target, band]
-        parts.append(part.select(keep))
+    for rows, shining in _windows(all_mjd, start, stop):
+        log, ra, dec = observing.exposures.select(rows), targets["ra"], targets["dec"]
+        for found in visits_in_parts(log, ra[shining], dec[shining], observing.view):
+            part = replace(found, target=shining[found.target], exposure=rows[found.exposure])
+            mjd, band = all_mjd[part.exposure], all_band[part.exposure]
+            keep = (mjd >= start[part.target]) & (mjd <= stop[part.target])
+            parts.append(part.select(keep & covers[part.target, band]))
     visits = Visits.joined(parts)
     order = np.lexsort((visits.exposure, all_mjd[visits.exposure], visits.target))
     visits = visits.select(order)
@@ -264,12 +280,19 @@ def _visited(sky: _Sky, targets: Targets, sample: SaltSample) -> _Epochs:
     )
 
 
-def _chance(observing: Observing, peak: Floats, counts: NDArray[np.int64]) -> Floats:
-    """Probability that each is in the sample, given its detections."""
-    is_found = counts >= observing.detection.epochs
-    if observing.spectroscopy is None:
-        return is_found.astype(float)
-    return np.where(is_found, observing.spectroscopy.probability(peak), 0.0)
+def _windows(
+    mjd: Floats, start: Floats, stop: Floats
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Exposures of some weeks, and the supernovae that shine then: most pairs never meet."""
+    if not (len(mjd) and len(start)):
+        return
+    number = np.floor((mjd - mjd.min()) / _WINDOW_DAYS).astype(int)
+    order = np.argsort(number, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(number[order])) + 1):
+        first, last = mjd[rows].min(), mjd[rows].max()
+        shining = np.flatnonzero((start <= last) & (stop >= first))
+        if len(shining):
+            yield rows, shining
 
 
 def _lightcurves(
@@ -303,12 +326,11 @@ def _lightcurves(
     return lightcurves.with_modes(modes.names, derivatives)
 
 
-def _with_selection(
-    truth: Truth, modes: dict[str, float], *, chosen: NDArray[np.bool_], **columns: NDArray
-) -> Truth:
+def _with_columns(truth: Truth, columns: dict[str, NDArray], *, modes: dict[str, float]) -> Truth:
     """Add to the truth who is in the sample, and why."""
-    table = truth.table
-    added = table_from_columns({**columns, "is_selected": chosen})
+    table, added = truth.table, table_from_columns({**columns})
     for name in added.column_names:
+        if name in table.column_names:
+            table = table.drop_columns([name])
         table = table.append_column(name, added[name])
     return replace(truth, table=table, meta=truth.meta.with_provenance(modes_true=modes))

@@ -1,22 +1,31 @@
 """Settings of a simulated sample: its universe, its supernovae, its surveys. A preset is a file."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from chandelle.core.config import StageConfig
 from chandelle.core.errors import InputError
+from chandelle.instrument.passbands import list_passbands
 from chandelle.physics.distance import Cosmology
 from chandelle.simulate.modes import CalibrationModes
 from chandelle.simulate.selection import Detection, Spectroscopy
 
+_FINITE = ConfigDict(allow_inf_nan=False)
+_FILES = (".toml", ".csv", ".parquet")
 _PRESETS = Path(__file__).parent / "presets"
+
+
+def is_path(word: str) -> bool:
+    """Whether a setting is meant as a path, not as the name of something of chandelle."""
+    return "/" in word or Path(word).suffix in _FILES
 
 
 class CosmologySettings(StageConfig):
     """The expansion; H0 in km/s/Mpc."""
 
+    model_config = _FINITE
     Om: float = Field(default=0.3, ge=0.0, le=2.0)
     w: float = -1.0
     wa: float = 0.0
@@ -32,10 +41,11 @@ class CosmologySettings(StageConfig):
 class PopulationSettings(StageConfig):
     """The supernovae: options of `supernova_population`, and pieces put in place of its own.
 
-    `pieces` has a table a piece: `piece`, its class in `presets.PIECES` where it is not that of
-    the default population, and its parameters.
+    `pieces` has a table a piece: `piece`, its class in `population_settings.PIECES` where it is not
+    that of the default population, and its parameters.
     """
 
+    model_config = _FINITE
     chromatic: bool = False
     outlier_fraction: float = Field(default=0.0, ge=0.0, le=1.0)
     pieces: dict[str, dict[str, float | str]] = Field(default_factory=dict)
@@ -44,6 +54,7 @@ class PopulationSettings(StageConfig):
 class RateSettings(StageConfig):
     """Rate of supernovae at their place, r0 (1 + z)^power [Gpc^-3 yr^-1]."""
 
+    model_config = _FINITE
     r0: float = Field(default=2.35e4, gt=0.0)
     power: float = 0.0
 
@@ -51,12 +62,13 @@ class RateSettings(StageConfig):
 class ModeSettings(StageConfig):
     """A calibration mode: what a unit of it moves the zero points of passbands by [mag].
 
-    With `survey`, only those of that survey.
+    With `surveys`, only theirs; a survey that does not observe a passband is not moved.
     """
 
+    model_config = _FINITE
     name: str
     shift: dict[str, float]
-    survey: str = ""
+    surveys: tuple[str, ...] = ()
 
 
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
@@ -73,6 +85,7 @@ class SurveySettings(StageConfig):
     `n` of them in the sample.
     """
 
+    model_config = _FINITE
     name: str = Field(pattern=_NAME)
     log: str
     nights: int = Field(default=0, ge=0)
@@ -93,6 +106,8 @@ class SurveySettings(StageConfig):
     def _has_one_view(self) -> "SurveySettings":
         if bool(self.camera) == (self.radius_deg > 0.0):
             raise ValueError("give a camera or a radius_deg, one of them")
+        if is_path(self.log) and (self.group or self.nights or self.first_night is not None):
+            raise ValueError("a log from a file takes no group, nights or first_night")
         return self
 
 
@@ -119,9 +134,19 @@ class SampleSettings(StageConfig):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise ValueError(f"{what} {', '.join(twice)} stands twice")
-        unknown = sorted({one.survey for one in self.modes if one.survey} - set(self.names))
+        unknown = sorted({name for one in self.modes for name in one.surveys} - set(self.names))
         if unknown:
             raise ValueError(f"modes: no survey {', '.join(unknown)}")
+        known = set(list_passbands())
+        named = [(f"mode {one.name}", tuple(one.shift)) for one in self.modes]
+        named += [
+            (f"{one.name}: spectroscopy", one.spectroscopy.bands)
+            for one in self.surveys
+            if one.spectroscopy is not None
+        ]
+        for where, bands in named:
+            if not set(bands) <= known:
+                raise ValueError(f"{where}: no passband {', '.join(sorted(set(bands) - known))}")
         return self
 
     @property
@@ -145,25 +170,41 @@ class SampleSettings(StageConfig):
     def modes_of(self, survey: str) -> CalibrationModes:
         """Modes of all surveys as one survey sees them: those of others move nothing there."""
         return CalibrationModes(
-            shifts={one.name: one.shift if one.survey in ("", survey) else {} for one in self.modes}
+            shifts={
+                one.name: one.shift if not one.surveys or survey in one.surveys else {}
+                for one in self.modes
+            }
         )
 
-    def check_modes(self, bands: Iterable[str]) -> None:
-        """Refuse modes of bands that no survey observes.
+    def of_survey(self, name: str) -> "SampleSettings":
+        """The same with one survey alone, and the modes that move it."""
+        modes = tuple(
+            one.model_copy(update={"surveys": (name,) if one.surveys else ()})
+            for one in self.modes
+            if not one.surveys or name in one.surveys
+        )
+        return self.model_copy(update={"surveys": (self.survey(name),), "modes": modes})
 
-        Raises
-        ------
-        InputError
-            If there is one.
-        """
-        known = set(bands)
-        for mode in self.modes:
-            unknown = sorted(set(mode.shift) - known)
-            if unknown:
-                raise InputError(
-                    f"mode {mode.name}: no band {', '.join(unknown)}; the surveys observe "
-                    f"{', '.join(sorted(known))}"
-                )
+    def without_supernovae(self) -> "SampleSettings":
+        """The same with what makes the logs alone, all else as by default."""
+        of_log = ("name", "log", "nights", "first_night", "group", "camera", "radius_deg")
+        surveys = tuple(
+            SurveySettings(z_max=1.0, **{name: getattr(one, name) for name in of_log})
+            for one in self.surveys
+        )
+        return SampleSettings(surveys=surveys)
+
+    def resolved(self, folder: Path) -> "SampleSettings":
+        """The same with paths that hold anywhere, those that are relative being in a folder."""
+
+        def whole(word: str) -> str:
+            return str((folder / word).resolve()) if is_path(word) else word
+
+        surveys = tuple(
+            one.model_copy(update={"log": whole(one.log), "camera": whole(one.camera)})
+            for one in self.surveys
+        )
+        return self.model_copy(update={"surveys": surveys, "model": whole(self.model)})
 
     def changed(
         self, *, n: Mapping[str, int] | None = None, selection: bool | None = None
@@ -183,12 +224,16 @@ class SampleSettings(StageConfig):
         surveys = tuple(
             one.model_copy(update={"n": asked.get(one.name, one.n)})
             for one in self.surveys
-            if asked.get(one.name) != 0
+            if asked.get(one.name, one.n) != 0
         )
         if not surveys:
             raise InputError("no survey is left: ask for a supernova in one of them at least")
         left = {one.name for one in surveys}
-        modes = tuple(one for one in self.modes if not one.survey or one.survey in left)
+        modes = tuple(
+            one.model_copy(update={"surveys": tuple(name for name in one.surveys if name in left)})
+            for one in self.modes
+            if not one.surveys or left & set(one.surveys)
+        )
         selection = self.selection if selection is None else selection
         return self.model_copy(update={"surveys": surveys, "modes": modes, "selection": selection})
 
@@ -206,7 +251,7 @@ def load_preset(name: str | Path) -> SampleSettings:
     Parameters
     ----------
     name : str or Path
-        Of a preset, or a file of one's own (TOML).
+        Of a preset, or a file of one's own (TOML); paths in it are relative to it.
 
     Returns
     -------
@@ -227,6 +272,6 @@ def load_preset(name: str | Path) -> SampleSettings:
     if path.is_file():
         return SampleSettings.from_toml(path)
     if Path(name).suffix == ".toml":
-        return SampleSettings.from_toml(name)
+        return SampleSettings.from_toml(name).resolved(Path(name).parent)
     known = ", ".join(sorted(each.stem for each in _PRESETS.glob("*.toml")))
     raise InputError(f"no preset {name}; there are {known}, or give a file of settings (.toml)")

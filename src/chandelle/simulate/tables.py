@@ -24,9 +24,10 @@ from chandelle.products.product import Meta
 from chandelle.products.saltfits import SaltFits
 from chandelle.products.targets import Targets
 from chandelle.simulate.saltfits import fit_columns, fit_covariance
-from chandelle.simulate.sample import SurveySimulation, sample_settings
+from chandelle.simulate.sample import sample_settings
 from chandelle.simulate.settings import SampleSettings
-from chandelle.simulate.truth import Truth
+from chandelle.simulate.survey import SurveySimulation
+from chandelle.simulate.truth import Truth, join_truths
 
 Floats = NDArray[np.float64]
 _PARAMETERS = ("mb_true", "x1_true", "c_true")
@@ -63,16 +64,14 @@ def simulate_fits(
     (5, 'simulated')
     """
     settings = sample_settings(preset, n=n, selection=selection)
-    fits, truths = [], []
+    fits, truths = [], dict[str, Truth]()
     for name in settings.names:
         survey = SurveySimulation(sample=settings, name=name, seed=seed)
         targets, truth = survey.targets_without_log()
         fits.append(_measured(targets, truth, key=key_for(seed, "fits", name)))
-        truths.append(truth)
-    return (
-        replace(fits[0], table=pa.concat_tables([one.table for one in fits])),
-        replace(truths[0], table=pa.concat_tables([one.table for one in truths])),
-    )
+        truths[name] = truth
+    joined = replace(fits[0], table=pa.concat_tables([one.table for one in fits]))
+    return joined, join_truths(truths)
 
 
 @jax.jit

@@ -19,9 +19,9 @@ from chandelle.products.exposures import Exposures
 from chandelle.products.lightcurves import LightCurves
 from chandelle.products.parts import write_lightcurve_parts
 from chandelle.products.targets import Targets
-from chandelle.simulate.sample import LOGS, SurveySimulation
-from chandelle.simulate.settings import SampleSettings, SurveySettings, load_preset
-from chandelle.simulate.truth import Truth
+from chandelle.simulate.settings import SampleSettings, SurveySettings, is_path, load_preset
+from chandelle.simulate.survey import SurveySimulation
+from chandelle.simulate.truth import Truth, join_truths
 
 _CODE = ("core", "instrument", "numerics", "physics", "products", "simulate")
 _WORK = "simulation"
@@ -37,7 +37,7 @@ class SimulateConfig(StageConfig):
     """
 
     preset: str = "lemaitre-mini"
-    seed: int = 1
+    seed: int = Field(default=1, ge=0, lt=2**63)
     n: dict[str, int] = Field(default_factory=dict)
     selection: bool | None = None
     block: int = Field(default=BLOCK, ge=1)
@@ -56,12 +56,10 @@ def _simulation(settings: Mapping[str, Any]) -> SurveySimulation:
 
 
 def _task(config: SimulateConfig, stage: str, survey: str, call: str, **how: Any) -> Task:
-    sample = config.sample
-    # Other surveys do not touch this one.
-    own = sample.model_copy(update={"surveys": (sample.survey(survey),)})
-    modes = tuple(one for one in own.modes if one.survey in ("", survey))
+    # Neither other surveys nor words touch this one.
+    own = config.sample.of_survey(survey).model_copy(update={"about": ""})
     settings = {
-        "sample": own.model_copy(update={"modes": modes}).record(),
+        "sample": (own.without_supernovae() if stage == "make-logs" else own).record(),
         "survey": survey,
         "seed": config.seed,
     }
@@ -77,8 +75,8 @@ def _task(config: SimulateConfig, stage: str, survey: str, call: str, **how: Any
 
 def _inputs(home: Home, sample: SampleSettings, survey: SurveySettings) -> dict[str, str]:
     """Files that settings name: a log, a camera, a model."""
-    named = [survey.camera, sample.model, *([] if survey.log in LOGS else [survey.log])]
-    return home.inputs(*(path for path in named if path and Path(path).exists()))
+    named = (survey.log, survey.camera, sample.model)
+    return home.inputs(*(word for word in named if is_path(word)))
 
 
 def _plan_logs(home: Home, config: SimulateConfig) -> list[Task]:
@@ -141,20 +139,20 @@ def _plan_blocks(home: Home, config: SimulateConfig) -> Plan:
         for task in _plan_targets(home, config)
     ]
     blocks = [
-        (task, inputs, start)
+        (task, inputs, start, start // config.block)
         for task, inputs, n in drawn
         for start in range(0, max(n, 1), config.block)
     ]
 
     def block(number: int) -> Task:
-        drawing, inputs, start = blocks[number]
-        place = f"{_WORK}/blocks/{number:06d}"
+        drawing, inputs, start, of_survey = blocks[number]
+        place = f"{_WORK}/{drawing.key}/blocks/{of_survey:06d}"
         return _task(
             config,
             "observe-targets",
             drawing.key,
             "observe_block",
-            key=f"{number:06d}",
+            key=f"{drawing.key}-{of_survey:06d}",
             inputs=inputs,
             outputs=(f"{place}/lightcurves", f"{place}/truth.parquet"),
             more={"start": start, "stop": start + config.block},
@@ -178,21 +176,20 @@ def observe_block(task: Task, folder: Path) -> dict[str, Any]:
 
 
 def _plan_gathering(home: Home, config: SimulateConfig) -> list[Task]:
-    inputs, n = dict[str, str](), 0
+    inputs, blocks = dict[str, str](), []
     for task, receipt in home.receipts_of(_plan_blocks(home, config)):
         if receipt is None:
             raise NotReadyError(f"{task.stage} {task.key} is not done")
         inputs |= {path: one["sha256"] for path, one in receipt.outputs.items()}
-        n += 1
-    logs = [f"{_WORK}/{name}/exposures.parquet" for name in config.sample.names]
+        blocks.append(f"{task.settings['survey']}/blocks/{task.key.rpartition('-')[2]}")
     return [
         Task(
             stage="gather-lightcurves",
             key="all",
             call=f"{__name__}:gather",
-            inputs=inputs | home.inputs(*logs),
+            inputs=inputs,
             outputs=("lightcurves", "truth.parquet"),
-            settings={"blocks": n, "sample": config.sample.record()},
+            settings={"blocks": blocks, "modes": [one.name for one in config.sample.modes]},
             code=code_version(*_CODE),
         )
     ]
@@ -201,16 +198,16 @@ def _plan_gathering(home: Home, config: SimulateConfig) -> list[Task]:
 def gather(task: Task, folder: Path) -> dict[str, Any]:
     """Write light curves and truth of all blocks as one."""
     require_x64()
-    sample = SampleSettings.of("task", **task.settings["sample"])
-    logs = (folder / _WORK / name / "exposures.parquet" for name in sample.names)
-    sample.check_modes({band for log in logs for band in Exposures.read(log)["band"]})
-    places = [folder / _WORK / "blocks" / f"{k:06d}" for k in range(task.settings["blocks"])]
-    modes = tuple(one.name for one in sample.modes)
+    places = [folder / _WORK / place for place in task.settings["blocks"]]
+    modes = tuple(task.settings["modes"])
     blocks = (_with_modes(LightCurves.read(place / "lightcurves"), modes) for place in places)
     n = write_lightcurve_parts(folder / task.outputs[0], blocks)
-    truths = [Truth.read(place / "truth.parquet") for place in places]
-    tables = [one.table for one in truths]
-    truth = replace(truths[0], table=pa.concat_tables(tables))
+    truths = dict[str, Truth]()
+    for place in places:
+        block, survey = Truth.read(place / "truth.parquet"), place.parent.parent.name
+        known = [truths[survey].table] if survey in truths else []
+        truths[survey] = replace(block, table=pa.concat_tables([*known, block.table]))
+    truth = join_truths(truths)
     truth.write(folder / task.outputs[1])
     return {"supernovae": n, "drawn": len(truth)}
 
@@ -221,7 +218,8 @@ def _with_modes(block: LightCurves, names: tuple[str, ...]) -> LightCurves:
         return block
     derivatives = np.zeros((len(block), len(names)))
     own = [names.index(name) for name in block.modes]
-    derivatives[:, own] = block["dflux_dmode"]
+    if own:
+        derivatives[:, own] = block["dflux_dmode"]
     return block.with_modes(names, derivatives)
 
 

@@ -1,8 +1,10 @@
 """What was drawn: the product that a fit is compared to."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
+
+import pyarrow as pa
 
 from chandelle.products.product import OneTable
 from chandelle.products.schema import Column, Schema
@@ -68,3 +70,29 @@ def standard_parameters(
         if facts.get("piece") == kind:
             found[name] = float(facts[field])
     return found
+
+
+def join_truths(truths: Mapping[str, Truth]) -> Truth:
+    """Join the truths of the surveys of a sample, by their names.
+
+    Parameters
+    ----------
+    truths : mapping of str to Truth
+        One or more, of one universe.
+
+    Returns
+    -------
+    Truth
+        With what was drawn for each survey (`targets`, by survey) and for all (`modes_true`).
+    """
+    first = next(iter(truths.values()))
+    facts = {name: one.meta.provenance for name, one in truths.items()}
+    targets = {
+        name: {**own.get("targets", {}), "n": len(truths[name])} for name, own in facts.items()
+    }
+    modes = {k: v for own in facts.values() for k, v in own.get("modes_true", {}).items()}
+    return replace(
+        first,
+        table=pa.concat_tables([one.table for one in truths.values()]),
+        meta=first.meta.with_provenance(targets=targets, modes_true=modes),
+    )

@@ -110,6 +110,7 @@ HOSTILE = {
     "zp_absurd": {"zp": -99.0},
     "depth_missing": {"depth": None},
     "depth_absurd": {"depth": 99.0},
+    "depth_beyond_photons": {"depth": 20.0, "zp": 22.0},
     "condition_absurd": {"airmass": -9999.0},
     "name_duplicate": {"exposure": "b"},
 }

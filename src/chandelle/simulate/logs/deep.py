@@ -80,6 +80,7 @@ HSC_LOG = replace(
         _band("y", 3600.0, 27.4, 0.06, 18.4, 12),
     ),
     fields=DEEP_FIELDS.select(np.array([1])),
+    field_width=1.4,
     programs=(
         Program(bands=("lsstr", "lssti"), interval_nights=7.0, block_minutes=26.0, moon_limit=0.75),
         Program(bands=("lsstg",), interval_nights=14.0, block_minutes=26.0, moon_limit=0.4),

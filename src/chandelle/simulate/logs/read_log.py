@@ -34,6 +34,7 @@ REASONS = (
     "zp_absurd",
     "depth_missing",
     "depth_absurd",
+    "depth_beyond_photons",
     "condition_absurd",
     "name_duplicate",
 )
@@ -273,6 +274,8 @@ def _check(columns: dict[str, NDArray], bad: dict[str, NDArray[np.bool_]], label
     for reason, (name, limits) in ranges.items():
         bad[reason] = _outside(columns[name], limits)
         bad[f"{name}_missing"] = ~np.isfinite(columns[name])
+    # A source at 5 sigma has 25 photo-electrons at least.
+    bad["depth_beyond_photons"] = columns["depth"] > columns["zp"] - 2.5 * np.log10(25.0) + 1e-9
     outside = [_outside(columns[name], limits) for name, limits in _CONDITIONS.items()]
     bad["condition_absurd"] = np.any(outside, axis=0)
 
