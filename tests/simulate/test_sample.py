@@ -252,7 +252,7 @@ def test_settings_that_cannot_be(tmp_path, text, says):
     ("pieces", "says"),
     [
         ({"colors": {"mean": 1.0}}, "pieces.colors: no such piece"),
-        ({"c": {"piece": "Gausian"}}, "no class Gausian, did you mean 'Gaussian'"),
+        ({"c": {"piece": "Gauss"}}, "no class Gauss, did you mean 'Gaussian'"),
         ({"c": {"piece": "Gaussian", "width": 0.1}}, "pieces.c.width = 0.1: no such number"),
         ({"mb": {"mean": 1.0}}, "pieces.mb.mean = 1.0: no such number"),
         ({"mu": {"piece": "DistanceModulus"}}, "no class DistanceModulus"),
