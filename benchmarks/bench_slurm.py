@@ -27,6 +27,7 @@ from chandelle.compute.drive import Driver, Policy
 from chandelle.compute.ledger import Ledger
 from chandelle.compute.places import open_engine
 from chandelle.compute.receipt import Reason
+from chandelle.compute.slurm_array import GRACE_S
 from chandelle.compute.tally import Tally
 from chandelle.compute.task import Task
 
@@ -312,7 +313,7 @@ def main() -> None:
     ):
         for kind, slots_of, notice_s in (
             ("slurm", dask_slots, 0.0),
-            ("slurm-array", array_slots, 6.0),
+            ("slurm-array", array_slots, GRACE_S + 1.0),
         ):
             folder = Path(name) / kind
             done = work(f"{kind}:{profile}", tasks, folder)

@@ -41,6 +41,9 @@ _START_MIN = 2.0
 _EMPTY_ROUNDS = 4
 """How often in a row elements may end before they begin a task, with growing waits, while no other
 is at work."""
+GRACE_S = 60.0
+"""How long the files of an element may come after its end: a file system of the network shows them
+late, by up to a minute."""
 _AWAY_S = 900.0
 """How long the commands of Slurm may fail before the run ends."""
 _NEVER = re.compile(
@@ -81,11 +84,10 @@ class SlurmArrayEngine:
     folder : Path
         Folder of the run, which the nodes see under the same name.
     grace_s : float
-        How long the files of an element may come after its end: a file system of the network shows
-        them late, by up to a minute.
+        How long the files of an element may come after its end.
     """
 
-    def __init__(self, profile: Profile, folder: Path, *, grace_s: float = 60.0) -> None:
+    def __init__(self, profile: Profile, folder: Path, *, grace_s: float = GRACE_S) -> None:
         self._profile, self._folder = profile, folder.absolute()
         self._home = self._folder / "receipts" / ARRAYS
         self._grace_s = grace_s

@@ -58,7 +58,11 @@ def keys_for(root: Key[Array, ""], names: Sequence[str | int]) -> Key[Array, " n
     >>> bool((keys_for(root, ["a", "b"])[1] == key_for(root, "b")).all())
     True
     """
-    return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(root, name_numbers(names))
+    numbers = name_numbers(names)
+    # Of few lengths, so that few programs serve any number.
+    size = 1 << max(len(numbers) - 1, 15).bit_length()
+    padded = np.pad(numbers, (0, size - len(numbers)))
+    return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(root, padded)[: len(numbers)]
 
 
 def name_numbers(names: Sequence[str | int]) -> NDArray[np.uint32]:

@@ -136,7 +136,7 @@ def observe_targets(
     epochs = _visited(sky, targets, sample)
     names = targets["sn"].tolist()
     amplitudes = observing.modes.draw(seed)
-    exact = sky.fluxes(sample, epochs.mjd, epochs.band, epochs.first)
+    exact, peak = sky.exact(sample, epochs)
     flux, flux_err = measure(
         moved(exact, sky.modes, amplitudes, epochs.band),
         epochs.visits,
@@ -144,13 +144,13 @@ def observe_targets(
         keys_for(key_for(seed, "epochs", survey), names),
         clouds=observing.clouds,
     )
-    peak = sky.peak_magnitudes(sample)
     counts = observing.detection.count(flux, flux_err, epochs.first)
     is_found = counts >= observing.detection.epochs
     rule = observing.spectroscopy
     chance = np.ones(len(names)) if rule is None else rule.probability(peak)
-    has_spectrum = lottery(names, seed=seed, survey=survey) < chance
-    is_selected = is_found & (has_spectrum | (not observing.is_selected))
+    is_selected = is_found.copy()
+    if rule is not None and observing.is_selected:
+        is_selected &= lottery(names, seed=seed, survey=survey) < chance
     lightcurves = _lightcurves(sky, targets, epochs, flux, flux_err, is_selected)
     drawn = dict(zip(observing.modes.names, amplitudes.tolist(), strict=True))
     columns = {
@@ -193,10 +193,6 @@ class _Sky:
     def modes(self) -> Floats:
         return self.observing.modes.table(self.bands)
 
-    def fluxes(self, sample: SaltSample, mjd: Floats, band: NDArray, first: NDArray) -> Floats:
-        where = {"mjd": mjd, "band": band, "first": first}
-        return true_fluxes(self.salt, self.passbands, sample, **where, threads=self.threads)
-
     def covers(self, z: Floats) -> NDArray[np.bool_]:
         """Whether the model has a passband at a redshift, shape (sn, band)."""
         low, high = np.asarray(self.salt.surfaces.wave)[[0, -1]]
@@ -204,8 +200,14 @@ class _Sky:
         stretch = 1.0 + z[:, None]
         return (ends[:, 0] >= low * stretch) & (ends[:, 1] <= high * stretch)
 
-    def peak_magnitudes(self, sample: SaltSample) -> Floats:
-        """Magnitude at maximum in the brightest passband of the selection."""
+    def peak_epochs(self, sample: SaltSample) -> tuple[Floats, NDArray[np.int64]]:
+        """Times about maximum, shape (sn, epoch), and the passbands of the selection they are in.
+
+        Raises
+        ------
+        InputError
+            If the survey does not observe one of them.
+        """
         wanted = (self.observing.spectroscopy or Spectroscopy()).bands or self.bands
         unknown = sorted(set(wanted) - set(self.bands))
         if unknown:
@@ -214,15 +216,32 @@ class _Sky:
                 f"{', '.join(self.bands)}"
             )
         rows = np.array([self.bands.index(band) for band in wanted])
-        n_phase, n_sn = len(_PEAK_PHASES), len(sample)
         times = sample.t0[:, None] + (1.0 + sample.z[:, None]) * _PEAK_PHASES
-        mjd = np.tile(times[:, None, :], (1, len(rows), 1)).ravel()
-        band = np.tile(np.repeat(rows, n_phase), n_sn)
-        first = np.arange(n_sn + 1) * len(rows) * n_phase
-        flux = self.fluxes(sample, mjd, band, first).reshape(n_sn, len(rows), n_phase)
-        shown = np.where(self.covers(sample.z)[:, rows, None], flux, 0.0)
-        brightest = shown.max(axis=(1, 2), initial=np.finfo(float).tiny)
-        return ZP_NJY - 2.5 * np.log10(brightest)
+        return np.tile(times, (1, len(rows))), np.repeat(rows, len(_PEAK_PHASES))
+
+    def exact(self, sample: SaltSample, epochs: "_Epochs") -> tuple[Floats, Floats]:
+        """True fluxes of the epochs [nJy], and magnitudes at maximum: each table is made once."""
+        times, rows = self.peak_epochs(sample)
+        n_peak, counts = len(rows), np.diff(epochs.first)
+        first = np.concatenate([[0], np.cumsum(counts + n_peak)])
+        mjd, band = np.empty(first[-1]), np.empty(first[-1], dtype=np.int64)
+        is_peak = np.zeros(first[-1], dtype=bool)
+        is_peak[(first[1:, None] - n_peak + np.arange(n_peak)).ravel()] = True
+        mjd[~is_peak], band[~is_peak] = epochs.mjd, epochs.band
+        mjd[is_peak], band[is_peak] = times.ravel(), np.tile(rows, len(sample))
+        flux = true_fluxes(
+            self.salt,
+            self.passbands,
+            sample,
+            mjd=mjd,
+            band=band,
+            first=first,
+            threads=self.threads,
+        )
+        about = flux[is_peak].reshape(len(sample), n_peak)
+        shown = np.where(self.covers(sample.z)[:, rows], about, 0.0)
+        brightest = shown.max(axis=1, initial=np.finfo(float).tiny)
+        return flux[~is_peak], ZP_NJY - 2.5 * np.log10(brightest)
 
 
 def _sample(targets: Targets, truth: Truth) -> SaltSample:

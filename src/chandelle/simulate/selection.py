@@ -1,5 +1,6 @@
 """What of the sky gets into a sample: detections, and who is observed by a spectrograph."""
 
+import hashlib
 from dataclasses import dataclass
 
 import jax
@@ -8,7 +9,7 @@ from jax.scipy.special import expit
 from numpy.typing import NDArray
 
 from chandelle.core.errors import InputError
-from chandelle.core.rng import key_for, keys_for
+from chandelle.core.rng import key_for
 
 Floats = NDArray[np.float64]
 
@@ -86,7 +87,11 @@ class Spectroscopy:
 
 def lottery(names: list[str], *, seed: int, survey: str) -> Floats:
     """A uniform number a supernova, by its name: it is chosen where its probability is larger."""
-    if not names:
-        return np.zeros(0)
-    keys = keys_for(key_for(seed, "spectroscopy", survey), names)
-    return np.asarray(jax.vmap(lambda key: jax.random.uniform(key, dtype=float))(keys))
+    root = np.asarray(jax.random.key_data(key_for(seed, "spectroscopy", survey)), np.uint64)
+    key = int(root[0]) << 32 | int(root[1])
+    return np.array([_uniform(f"{key}/{name}") for name in names], dtype=float)
+
+
+def _uniform(text: str) -> float:
+    """A number in [0, 1) of 53 bits, by the hash of a text."""
+    return (int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") >> 11) * 2.0**-53

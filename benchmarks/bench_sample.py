@@ -1,0 +1,116 @@
+"""Light curves a second from targets and a log, noise and all, against skysurvey.
+
+Run: python benchmarks/bench_sample.py [number of supernovae, 10000 by default]
+The peer is not among the extras of tests: pip install skysurvey==1.3.0; without it ours alone is
+timed. Both get the same log of 60 nights of a ZTF-like survey, the same supernovae, the same SALT3
+files and a rectangular field of view; the peer's epochs reach as far from maximum as ours.
+"""
+
+import sys
+import tempfile
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from peers import register_passbands
+
+from chandelle.core.precision import require_x64
+from chandelle.core.units import ZP_NJY
+from chandelle.instrument.salt_files import read_salt, write_salt
+from chandelle.products.exposures import Exposures
+from chandelle.products.targets import Targets
+from chandelle.simulate.draw_targets import draw_targets
+from chandelle.simulate.footprint import Rectangle
+from chandelle.simulate.logs.coverage import rectangle
+from chandelle.simulate.logs.make import make_log
+from chandelle.simulate.logs.ztf import ZTF_LOG
+from chandelle.simulate.observing import PHASES, Observing, observe_targets
+from chandelle.simulate.selection import Detection
+from chandelle.simulate.truth import Truth
+
+SIDE_DEG, NIGHTS, N_PEER = 7.3, 100, 100
+
+
+def ours(targets: Targets, truth: Truth, log: Exposures) -> float:
+    """Time our simulation, compiled before; give CPU a supernova [ms]."""
+    observing = Observing(
+        exposures=log, view=rectangle(SIDE_DEG, SIDE_DEG), detection=Detection(epochs=0)
+    )
+    few = np.arange(10)
+    observe_targets(targets.select(few), truth.select(few), observing)
+    cpu, wall = time.process_time(), time.perf_counter()
+    lightcurves, _ = observe_targets(targets, truth, observing)
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    n = len(targets)
+    print(
+        f"ours: {n / wall:.0f} supernovae a second of {len(lightcurves) / n:.0f} epochs, "
+        f"{1e3 * cpu / n:.3f} CPU ms each"
+    )
+    return 1e3 * cpu / n
+
+
+def peers(targets: Targets, truth: Truth, log: Exposures) -> float:
+    """Time skysurvey's on the first of them; give CPU a supernova [ms]."""
+    import shapely.geometry
+    import skysurvey
+    import sncosmo
+
+    register_passbands()
+    names = ("t0", "x0", "x1", "c")
+    rows = np.arange(N_PEER)
+    data = {name: truth[f"{name}_true"][rows] for name in names}
+    data |= {"z": targets["z_hel"][rows], "magobs": truth["mb_true"][rows]}
+    data["magabs"] = data["magobs"] - truth["mu_true"][rows]
+    data |= {name: targets[name][rows] for name in ("ra", "dec")}
+    with tempfile.TemporaryDirectory() as folder:
+        write_salt(read_salt("salt3-f22"), Path(folder))
+        source = sncosmo.SALT3Source(modeldir=folder)
+    snia = skysurvey.SNeIa()
+    snia.set_template(source)
+    snia.set_data(pd.DataFrame(data))
+    flux_5 = 10 ** (-0.4 * (log["depth"] - 25.0))
+    electron = 10 ** (-0.4 * (log["zp"] - 25.0))
+    noise = np.sqrt((flux_5 / 5.0) ** 2 - flux_5 * electron)
+    half = SIDE_DEG / 2
+    pointings = {
+        "mjd": log["mjd"],
+        "band": log["band"].astype(str),
+        "ra": log["ra"],
+        "dec": log["dec"],
+        "skynoise": noise,
+        "gain": 1.0 / electron,
+        "zp": np.full(len(log), 25.0),
+    }
+    survey = skysurvey.Survey.from_pointings(
+        pd.DataFrame(pointings), footprint=shapely.geometry.box(-half, -half, half, half)
+    )
+    cpu = time.process_time()
+    found = skysurvey.DataSet.from_targets_and_survey(snia, survey, phase_range=list(PHASES))
+    cpu = time.process_time() - cpu
+    print(
+        f"skysurvey {skysurvey.__version__}: {N_PEER / cpu:.0f} supernovae a CPU second of "
+        f"{len(found.data) / N_PEER:.0f} epochs, {1e3 * cpu / N_PEER:.1f} CPU ms each"
+    )
+    return 1e3 * cpu / N_PEER
+
+
+def main() -> None:
+    """Draw, then time."""
+    require_x64()
+    n = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    log = make_log(ZTF_LOG, seed=1, nights=NIGHTS)
+    where = Rectangle(150.0, 250.0, 0.0, 75.0)
+    season = {"mjd_start": float(log["mjd"].min()) + 20.0, "years": (NIGHTS - 60.0) / 365.25}
+    targets, truth = draw_targets(z_max=0.1, n=n, footprint=where, seed=1, **season)
+    print(f"{len(log)} exposures, {n} supernovae, AB zero point {ZP_NJY:.2f}")
+    own = ours(targets, truth, log)
+    if find_spec("skysurvey") is None:
+        print("no skysurvey here: pip install skysurvey==1.3.0")
+        return
+    print(f"ratio {peers(targets, truth, log) / own:.0f} of 100")
+
+
+if __name__ == "__main__":
+    main()
