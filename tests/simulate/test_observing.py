@@ -180,7 +180,7 @@ def test_who_is_selected(drawn, observing, whole):
     assert np.allclose(frame["p_spectrum"], chance)
     assert (frame["is_found"] == found).all()
     # Complete, the chance is still told, and the peak is the same.
-    everyone = replace(strict, is_selected=False)
+    everyone = replace(strict, needs_spectrum=False)
     complete = observe_targets(*drawn, everyone, seed=SEED)[1].to_pandas()
     assert (complete["is_selected"] == found).all()
     for name in ("p_spectrum", "peak_mag_true"):

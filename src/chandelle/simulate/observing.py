@@ -52,7 +52,7 @@ class Observing:
         Who is found.
     spectroscopy : Spectroscopy, optional
         Who is observed by a spectrograph; all if absent.
-    is_selected : bool
+    needs_spectrum : bool
         Whether those without a spectrum are left out; their chance is in the truth anyhow.
     modes : CalibrationModes
         Errors of its zero points.
@@ -65,7 +65,7 @@ class Observing:
     clouds: Floats | None = None
     detection: Detection = field(default_factory=Detection)
     spectroscopy: Spectroscopy | None = None
-    is_selected: bool = True
+    needs_spectrum: bool = True
     modes: CalibrationModes = field(default_factory=CalibrationModes)
     phases: tuple[float, float] = PHASES
 
@@ -80,7 +80,7 @@ class Observing:
             "phases": list(self.phases),
             "detection": asdict(self.detection),
             "spectroscopy": asdict(self.spectroscopy) if self.spectroscopy else None,
-            "is_selected": self.is_selected,
+            "needs_spectrum": self.needs_spectrum,
         }
 
 
@@ -149,7 +149,7 @@ def observe_targets(
     rule = observing.spectroscopy
     chance = np.ones(len(names)) if rule is None else rule.probability(peak)
     is_selected = is_found.copy()
-    if rule is not None and observing.is_selected:
+    if rule is not None and observing.needs_spectrum:
         is_selected &= lottery(names, seed=seed, survey=survey) < chance
     lightcurves = _lightcurves(sky, targets, epochs, flux, flux_err, is_selected)
     drawn = dict(zip(observing.modes.names, amplitudes.tolist(), strict=True))

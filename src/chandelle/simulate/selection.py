@@ -3,13 +3,11 @@
 import hashlib
 from dataclasses import dataclass
 
-import jax
 import numpy as np
-from jax.scipy.special import expit
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from chandelle.core.errors import InputError
-from chandelle.core.rng import key_for
 
 Floats = NDArray[np.float64]
 
@@ -82,14 +80,12 @@ class Spectroscopy:
 
     def probability(self, magnitude: Floats) -> Floats:
         """Give the probability that one of such a peak magnitude is observed."""
-        return np.asarray(expit(-self.slope * (magnitude - self.m_half)))
+        return expit(-self.slope * (magnitude - self.m_half))
 
 
 def lottery(names: list[str], *, seed: int, survey: str) -> Floats:
     """A uniform number a supernova, by its name: it is chosen where its probability is larger."""
-    root = np.asarray(jax.random.key_data(key_for(seed, "spectroscopy", survey)), np.uint64)
-    key = int(root[0]) << 32 | int(root[1])
-    return np.array([_uniform(f"{key}/{name}") for name in names], dtype=float)
+    return np.array([_uniform(f"{seed}/spectroscopy/{survey}/{name}") for name in names], float)
 
 
 def _uniform(text: str) -> float:

@@ -121,8 +121,7 @@ class SurveySimulation:
 
     def _centers(self, exposures: Exposures) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Mean pointings of the fields of a log that was read."""
-        radians = np.radians(exposures["ra"]), np.radians(exposures["dec"])
-        ra, dec = radians
+        ra, dec = np.radians(exposures["ra"]), np.radians(exposures["dec"])
         directions = np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)])
         _, owner = np.unique(exposures["field"], return_inverse=True)
         sums = np.stack([np.bincount(owner, weights=axis) for axis in directions])
@@ -261,7 +260,7 @@ class SurveySimulation:
             clouds=clouds,
             detection=survey.detection,
             spectroscopy=survey.spectroscopy,
-            is_selected=self.sample.selection,
+            needs_spectrum=self.sample.selection,
             modes=self.sample.modes_of(self.name),
         )
         how = {"seed": self.seed, "survey": self.name, "model": self.sample.model}

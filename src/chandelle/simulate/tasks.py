@@ -181,7 +181,7 @@ def _plan_gathering(home: Home, config: SimulateConfig) -> list[Task]:
         if receipt is None:
             raise NotReadyError(f"{task.stage} {task.key} is not done")
         inputs |= {path: one["sha256"] for path, one in receipt.outputs.items()}
-        blocks.append(f"{task.settings['survey']}/blocks/{task.key.rpartition('-')[2]}")
+        blocks.append([task.settings["survey"], str(Path(task.outputs[0]).parent)])
     return [
         Task(
             stage="gather-lightcurves",
@@ -198,13 +198,13 @@ def _plan_gathering(home: Home, config: SimulateConfig) -> list[Task]:
 def gather(task: Task, folder: Path) -> dict[str, Any]:
     """Write light curves and truth of all blocks as one."""
     require_x64()
-    places = [folder / _WORK / place for place in task.settings["blocks"]]
+    places = [(survey, folder / path) for survey, path in task.settings["blocks"]]
     modes = tuple(task.settings["modes"])
-    blocks = (_with_modes(LightCurves.read(place / "lightcurves"), modes) for place in places)
+    blocks = (_with_modes(LightCurves.read(place / "lightcurves"), modes) for _, place in places)
     n = write_lightcurve_parts(folder / task.outputs[0], blocks)
     truths = dict[str, Truth]()
-    for place in places:
-        block, survey = Truth.read(place / "truth.parquet"), place.parent.parent.name
+    for survey, place in places:
+        block = Truth.read(place / "truth.parquet")
         known = [truths[survey].table] if survey in truths else []
         truths[survey] = replace(block, table=pa.concat_tables([*known, block.table]))
     truth = join_truths(truths)
