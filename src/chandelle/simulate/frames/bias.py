@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import Array, Key
 from numpy.polynomial import legendre
 from numpy.typing import NDArray
+from pydantic import ConfigDict, Field
 
 from chandelle.core.config import StageConfig
-from chandelle.core.rng import key_for
 from chandelle.instrument.ccd import Quadrant
 from chandelle.simulate.frames.deviates import normal
 
@@ -21,7 +21,7 @@ _DEGREE = 3
 
 
 class BiasSettings(StageConfig):
-    """Amplitudes of the bias structure [DN], one sigma of quadrants, nights or frames.
+    """Amplitudes of the bias structure [DN], one sigma among quadrants, nights or frames.
 
     `slope_dn` is that of each Legendre polynomial of degree 1 to 3 along the rows, `column_dn` that
     of a column; `night_fraction` of both changes from night to night, `frame_dn` of the level from
@@ -29,12 +29,13 @@ class BiasSettings(StageConfig):
     e each `warmup_frames`.
     """
 
-    slope_dn: float = 2.0
-    column_dn: float = 2.0
-    night_fraction: float = 0.2
-    frame_dn: float = 0.5
+    model_config = ConfigDict(allow_inf_nan=False)
+    slope_dn: float = Field(default=2.0, ge=0.0)
+    column_dn: float = Field(default=2.0, ge=0.0)
+    night_fraction: float = Field(default=0.2, ge=0.0)
+    frame_dn: float = Field(default=0.5, ge=0.0)
     warmup_dn: float = 8.0
-    warmup_frames: float = 2.0
+    warmup_frames: float = Field(default=2.0, gt=0.0)
 
 
 def bias_along_rows(
@@ -55,7 +56,7 @@ def bias_along_rows(
     settings : BiasSettings
         Amplitudes.
     key : Key
-        Of the bias of the quadrant.
+        Of the quadrant, the same in all frames.
     night : int, day
         MJD of the night.
     frame : str
@@ -69,7 +70,7 @@ def bias_along_rows(
         One a row, in read order.
     """
     slopes = settings.slope_dn * _drawn(key, "slope", night, _DEGREE, settings.night_fraction)
-    level = quadrant.bias_dn + settings.frame_dn * normal(key_for(key, "frame", frame), 1)[0]
+    level = quadrant.bias_dn + settings.frame_dn * normal(key, "bias", "frame", frame, shape=1)[0]
     if place_in_series is not None:
         level += settings.warmup_dn * math.exp(-place_in_series / settings.warmup_frames)
     height = np.linspace(-1.0, 1.0, quadrant.n_rows)
@@ -88,5 +89,5 @@ def _drawn(
     key: Key[Array, ""], what: str, night: int, n: int, fraction: float
 ) -> NDArray[np.float64]:
     """Unit normal numbers that last, and a fraction of as many that the night brings."""
-    lasting = normal(key_for(key, what), n)
-    return lasting + fraction * normal(key_for(key, what, "night", night), n)
+    lasting = normal(key, "bias", what, shape=n)
+    return lasting + fraction * normal(key, "bias", what, night, shape=n)

@@ -8,7 +8,6 @@ from jaxtyping import Array, Key
 from numpy.typing import NDArray
 
 from chandelle.core.errors import InputError
-from chandelle.core.rng import key_for
 from chandelle.simulate.frames.deviates import poisson, uniform
 
 Pixels = NDArray[np.floating]
@@ -41,15 +40,15 @@ def place_hot_pixels(
     current : NDArray, shape (pixel,), electron/s
         Dark current on top of that of all pixels.
     """
-    n = poisson(key_for(key, "number"), fraction * shape[0] * shape[1])
-    row, column, rank = uniform(key_for(key, "place"), 3, n)
+    n = poisson(key, "hot pixels", mean=fraction * shape[0] * shape[1])
+    row, column, rank = uniform(key, "places of hot pixels", shape=(3, n))
     return _cell(row, shape[0]), _cell(column, shape[1]), -current * np.log1p(-rank)
 
 
 def place_dead_columns(n_columns: int, *, mean: float, key: Key[Array, ""]) -> NDArray[np.int64]:
     """Draw which columns of a quadrant are dead: a Poisson number of that mean, in order."""
-    n = poisson(key_for(key, "number"), mean)
-    return np.unique(_cell(uniform(key_for(key, "place"), n), n_columns))
+    n = poisson(key, "dead columns", mean=mean)
+    return np.unique(_cell(uniform(key, "places of dead columns", shape=n), n_columns))
 
 
 def _cell(position: NDArray[np.float64], n: int) -> NDArray[np.int64]:

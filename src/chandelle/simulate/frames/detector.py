@@ -1,9 +1,9 @@
 """The detector: from the light that falls on a quadrant to the numbers in its raw file.
 
-The order is that of the charge: dark current, photon noise, cosmic rays, brighter-fatter, full well
-and bleeding; then, in read order, the pocket, the response of the amplifier, bias, read noise and
-digitization. Each step has a random key of its own, so that one can be left out and the others stay
-bit for bit.
+The order is that of the charge: dark current, photon noise, brighter-fatter, cosmic rays, full well
+and bleeding, dead columns; then, in read order, the pocket, the response of the amplifier, bias,
+read noise and digitization. Each step has random numbers of its own, so that one can be left out
+and the others stay bit for bit.
 """
 
 from typing import NamedTuple
@@ -43,9 +43,11 @@ _BLOCK = 256
 class DetectorSettings(StageConfig):
     """What the detector does to the light; the camera has its gain, noise, pocket and response.
 
-    `brighter_fatter` is the relative fall of the variance of a flat per electron (1e-6 is usual, 0
-    leaves it out). Dead columns are a mean number a quadrant. A fraction `hot_pixels` leaks
-    `hot_current` electrons a second in the mean.
+    `brighter_fatter` is the relative fall of the variance of a flat per electron (some 1e-6; 0
+    leaves it out). `dead_columns` is their mean number a quadrant: no charge comes from them, so
+    that they read as bias and what the pocket releases. A fraction `hot_pixels` of the pixels leaks
+    `hot_current` electrons a second in the mean. Without `noise`, neither photons nor the amplifier
+    have any.
     """
 
     model_config = ConfigDict(allow_inf_nan=False)
@@ -66,6 +68,11 @@ class Readout(NamedTuple):
     science: NDArray[np.uint16]
     overscan: NDArray[np.uint16]
     cosmic_rays: CosmicRays
+
+
+def fixed_key(seed: int, quadrant: Quadrant) -> Key[Array, ""]:
+    """Key of what a quadrant has in all frames: dead columns, hot pixels, bias structure."""
+    return key_for(seed, "detector", quadrant.rcid)
 
 
 def read_out(
@@ -111,30 +118,25 @@ def read_out(
         If the light has another shape than the quadrant, or a pixel is negative or not a number.
     """
     _check(light, quadrant)
-    rcid = quadrant.rcid
-    key, fixed = key_for(seed, "readout", frame, rcid), key_for(seed, "detector", rcid)
+    key, fixed = key_for(seed, "readout", frame, quadrant.rcid), fixed_key(seed, quadrant)
     electrons = gather(light, quadrant, settings, fixed=fixed, key=key, exptime_s=exptime_s)
-    rays = draw_cosmic_rays(
-        light.shape, settings.cosmic_rays, exptime_s=exptime_s, key=key_for(key, "cosmic rays")
-    )
-    add_cosmic_rays(electrons, rays, settings.cosmic_rays, key=key_for(key, "tracks"))
+    rays = draw_cosmic_rays(light.shape, settings.cosmic_rays, exptime_s=exptime_s, key=key)
+    add_cosmic_rays(electrons, rays, settings.cosmic_rays, key=key)
     bleed(electrons, full_well=quadrant.full_well)
-    columns = place_dead_columns(
-        quadrant.n_columns, mean=settings.dead_columns, key=key_for(fixed, "dead columns")
-    )
+    columns = place_dead_columns(quadrant.n_columns, mean=settings.dead_columns, key=fixed)
     electrons[:, columns] = 0.0
     signal = amplify(electrons, quadrant, settings)
     add_bias(
         signal,
         quadrant,
         settings,
-        key=key_for(fixed, "bias"),
+        key=fixed,
         night=night,
         frame=frame,
         place_in_series=place_in_series,
     )
     if settings.noise and quadrant.read_noise > 0.0:
-        add_normal(signal, quadrant.read_noise / quadrant.gain, key_for(key, "read noise"))
+        add_normal(signal, quadrant.read_noise / quadrant.gain, key, "read noise")
     numbers = digitize(signal)
     science, overscan = (
         np.ascontiguousarray(reorder(part, quadrant, source="read", target="raw"))
@@ -191,11 +193,11 @@ def gather(
         light.shape,
         fraction=settings.hot_pixels,
         current=settings.hot_current,
-        key=key_for(fixed, "hot pixels"),
+        key=fixed,
     )
     np.add.at(electrons, (row, column), (current * exptime_s).astype(np.float32))
     if settings.noise:
-        draw_poisson(electrons, key_for(key, "photons"))
+        draw_poisson(electrons, key, "photons")
     if settings.brighter_fatter > 0.0:
         push_charge(electrons, deficit=settings.brighter_fatter, full_well=quadrant.full_well)
     return electrons
@@ -272,7 +274,7 @@ def add_bias(
     settings : DetectorSettings
         Amplitudes of the structure.
     key : Key
-        Of the bias of the quadrant.
+        Of the quadrant, the same in all frames.
     night : int, day
         MJD of the night.
     frame : str

@@ -104,12 +104,12 @@ def draw_cosmic_rays(
     """
     rows, columns = shape
     area_cm2 = rows * columns * settings.pixel_um**2 / _UM2_PER_CM2
-    n = poisson(key_for(key, "number"), settings.rate_per_cm2_s * area_cm2 * exptime_s)
-    across, along, tilt, azimuth = uniform(key_for(key, "place"), 4, n)
+    n = poisson(key, "cosmic rays", mean=settings.rate_per_cm2_s * area_cm2 * exptime_s)
+    across, along, tilt, azimuth = uniform(key, "paths", shape=(4, n))
     cosine = np.maximum(tilt**0.25, _LEAST_COSINE)
     length = settings.thickness_um / settings.pixel_um * np.sqrt(1.0 - cosine**2) / cosine
     # Minus the logarithm of the square of a normal number follows Moyal's law.
-    excess = -2.0 * np.log(np.abs(normal(key_for(key, "straggling"), n)))
+    excess = -2.0 * np.log(np.abs(normal(key, "straggling", shape=n)))
     mean = settings.electrons_per_um * settings.thickness_um / cosine
     return CosmicRays(
         x=across * columns - 0.5,
@@ -134,13 +134,15 @@ def add_cosmic_rays(
     settings : CosmicRaySettings
         Diffusion, and size of the pixels.
     key : Key
-        Of how the charge strays.
+        Of the quadrant in this frame.
     """
     steps = 64 + 16 * np.ceil(np.hypot(rays.dx, rays.dy)).astype(np.int64)
     ray = np.repeat(np.arange(len(steps)), steps)
     first = np.cumsum(steps) - steps
     part = (np.arange(len(ray)) - first[ray] + 0.5) / steps[ray]
-    stray_x, stray_y = settings.diffusion_um / settings.pixel_um * normal(key, 2, len(ray))
+    stray_x, stray_y = (
+        settings.diffusion_um / settings.pixel_um * normal(key, "diffusion", shape=(2, len(ray)))
+    )
     column = np.rint(rays.x[ray] + part * rays.dx[ray] + stray_x).astype(np.int64)
     row = np.rint(rays.y[ray] + part * rays.dy[ray] + stray_y).astype(np.int64)
     rows, columns = electrons.shape
@@ -188,8 +190,8 @@ def draw_tracks(
             f"{rate:g}, {width_arcsec:g} arcsec and {low:g} to {high:g} electrons per arcsec"
         )
     key = key_for(seed, "satellite tracks", exposure)
-    n = poisson(key_for(key, "number"), rate)
-    angle, offset, light = uniform(key_for(key, "track"), 3, n)
+    n = poisson(key, "number", mean=rate)
+    angle, offset, light = uniform(key, "lines and light", shape=(3, n))
     radius = float(np.linalg.norm(camera.corners(), axis=-1).max())
     return SatelliteTracks(
         angle_deg=360.0 * angle,
@@ -220,8 +222,8 @@ def add_tracks(
         Full width at half maximum of the point spread function.
     """
     scale = ccd.pixel_scale_arcsec
-    x0, y0 = np.array(float(quadrant.x0)), np.array(float(quadrant.y0))
-    xi, eta = (float(each) for each in ccd.to_focal_plane(x0, y0))
+    first = ccd.to_focal_plane(np.array([float(quadrant.x0)]), np.array([float(quadrant.y0)]))
+    xi, eta = (float(each[0]) for each in first)
     for angle_deg, offset, per_arcsec, width in zip(*tracks, strict=True):
         angle = math.radians(angle_deg)
         normal_to = np.array([math.cos(angle), math.sin(angle)])
