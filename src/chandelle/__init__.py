@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from chandelle.products.posterior import Posterior
     from chandelle.products.saltfits import SaltFits
     from chandelle.products.targets import Targets
+    from chandelle.simulate.frames.survey import simulate_survey
     from chandelle.simulate.sample import simulate_lightcurves
     from chandelle.standardization.stage import standardize
 
@@ -45,6 +46,7 @@ _HOMES = {
     "read_lightcurves": "chandelle.lightcurve.ingest",
     "run": "chandelle.pipeline.run",
     "simulate_lightcurves": "chandelle.simulate.sample",
+    "simulate_survey": "chandelle.simulate.frames.survey",
     "standardize": "chandelle.standardization.stage",
 }
 
@@ -67,6 +69,7 @@ __all__ = [
     "report",
     "run",
     "simulate_lightcurves",
+    "simulate_survey",
     "standardize",
 ]
 

@@ -93,6 +93,40 @@ def diagram(
     say(f"{len(fits)} supernovae in {out}")
 
 
+@simulate.command
+def survey(
+    *,
+    out: Annotated[Path, Parameter(name=["--out", "-o"])],
+    preset: str = "ztf-mini",
+    seed: int = 1,
+    on: str = "local",
+) -> None:
+    """Simulate the raw frames of a survey, with its calibration series and its truth.
+
+    After a stop, the same command goes on.
+
+    Parameters
+    ----------
+    out
+        Folder that gets raw/, truth/ and a survey.toml.
+    preset
+        ztf-mini, lsst-mini, or a file of settings (.toml).
+    seed
+        Root of all random numbers.
+    on
+        Where tasks run: serial, local, local:N, slurm:PROFILE, slurm-array:PROFILE, or tcp:// and
+        the address of a dask scheduler.
+    """
+    from chandelle.cli.live import live_steps
+    from chandelle.compute.programs import keep_programs
+    from chandelle.simulate.frames.survey import simulate_survey
+
+    keep_programs()
+    with live_steps() as progress:
+        found = simulate_survey(preset, out=out, seed=seed, on=on, progress=progress)
+    say(repr(found))
+
+
 def _counts(words: tuple[str, ...]) -> dict[str, int]:
     """Numbers by survey."""
     counts = {}

@@ -18,6 +18,7 @@ from chandelle.core.errors import InputError
 SETTINGS = "survey.toml"
 _RESOURCES = tuple(Resources.model_fields)
 _STAGES = {
+    "simulate-frames": "chandelle.simulate.frames.tasks",
     "simulate": "chandelle.simulate.tasks",
     "fit-lightcurves": "chandelle.lightcurve.tasks",
     "standardize": "chandelle.standardization.tasks",
@@ -27,8 +28,10 @@ _STAGES = {
 """Modules of the stages in the order of the chain; each holds a `STAGE`."""
 _BEGINS = {"fit-lightcurves": "lightcurves", "standardize": "saltfits/fits.parquet"}
 """Stages that a survey can begin with, and what it then has."""
-_ON_DEMAND = {"simulate"}
+_ON_DEMAND = {"simulate-frames", "simulate"}
 """Stages that run only where the settings have a table of theirs."""
+_ENDS = {"simulate-frames"}
+"""Stages that no other goes on from yet."""
 
 
 def is_survey(folder: Path) -> bool:
@@ -114,10 +117,10 @@ class Survey:
         first = start or self._first()
         if first not in names:
             raise InputError(f"{self.folder / SETTINGS}: has no table [{first}], which it needs")
-        chosen = names[names.index(first) :]
+        chosen = [first] if first in _ENDS else names[names.index(first) :]
         if until is not None:
             if until not in chosen:
-                raise InputError(f"{until} comes before {first} in the chain")
+                raise InputError(f"{until} does not come after {first} in the chain")
             chosen = chosen[: chosen.index(until) + 1]
         return [import_module(_STAGES[name]).STAGE for name in chosen]
 
@@ -148,12 +151,13 @@ class Survey:
 
     def _first(self) -> str:
         """First stage that has something to begin from."""
-        if "simulate" in self.tables:
-            return "simulate"
+        for name in _STAGES:
+            if name in _ON_DEMAND and name in self.tables:
+                return name
         for name, product in _BEGINS.items():
             if (self.folder / product).exists():
                 return name
         raise InputError(
             f"{self.folder}: nothing to begin from; expected {' or '.join(_BEGINS.values())}, or a "
-            f"table [simulate] in {SETTINGS}"
+            f"table [{'] or ['.join(sorted(_ON_DEMAND))}] in {SETTINGS}"
         )

@@ -131,7 +131,7 @@ def observe_targets(
     """
     require_x64()
     sky = _Sky(observing=observing, salt=load_salt(model), threads=threads)
-    sample = _sample(targets, truth)
+    sample = salt_sample(targets, truth)
     observing.modes.check()
     epochs = _visited(sky, targets, sample)
     names = targets["sn"].tolist()
@@ -244,7 +244,7 @@ class _Sky:
         return flux[~is_peak], ZP_NJY - 2.5 * np.log10(brightest)
 
 
-def _sample(targets: Targets, truth: Truth) -> SaltSample:
+def salt_sample(targets: Targets, truth: Truth) -> SaltSample:
     """True parameters of the targets."""
     if not np.array_equal(targets["sn"], truth["sn"]):
         raise InputError(
