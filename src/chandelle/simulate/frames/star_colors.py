@@ -269,4 +269,6 @@ def band_extinction(wave: float, ebv: float) -> float:
     """
     if not ebv >= 0.0:
         raise InputError(f"ebv must be >= 0 mag, got {ebv}; 0 is no dust")
+    if ebv == 0.0:
+        return 0.0
     return float(extinction(jnp.asarray(wave, dtype=float), ebv=float(ebv)))
