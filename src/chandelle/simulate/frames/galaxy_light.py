@@ -81,7 +81,7 @@ def apparent_less_absolute(
 
     References
     ----------
-    D. Hogg et al., 2002, arXiv:astro-ph/0210394, eq. 8.
+    D. Hogg et al., 2002, arXiv:astro-ph/0210394.
     """
     colors, knots = spectrum(gz), np.log(_KNOT_WAVES)
     x = np.log(wave / (1.0 + z))
@@ -211,7 +211,7 @@ def draw_shapes(
 
     References
     ----------
-    S. Shen et al., 2003, MNRAS 343, 978, table 1 (eqs. 17 and 18).
+    S. Shen et al., 2003, MNRAS 343, 978, table 1.
     """
     n = len(logmass)
     g = normals(root, ["bulge_fraction", "disk_radius", "bulge_radius"], n)
