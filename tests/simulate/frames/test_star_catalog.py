@@ -9,6 +9,7 @@ import pytest
 from astropy import units as u
 from astropy.coordinates import CartesianDifferential, SkyCoord
 from astropy.coordinates import CartesianRepresentation as Cartesian
+from astropy.io import fits
 from astropy.time import Time
 from scipy.stats import chisquare, kstest
 
@@ -25,6 +26,7 @@ from chandelle.simulate.frames.star_colors import (
     FILTER_WAVES,
     absolute_magnitude,
     band_waves,
+    locus_gr,
     locus_magnitudes,
     magnitudes_at,
     main_sequence_ri,
@@ -211,6 +213,21 @@ def test_colors_are_those_of_real_stars(real_data):
     locus = locus_magnitudes(ri)
     for column, k in ((1, "g"), (4, "z")):
         assert abs(np.median(sdss[k] - sdss["r"] - locus[:, column])) < 0.1
+
+
+def test_the_locus_is_that_of_unresolved_objects(real_data):
+    """g - r of Juric et al. against SDSS DR9 stars that it was not fitted to."""
+    path = real_data / "starcal" / "jointcal_cfht_d3" / "sdss-dr9-refcat-225822.fits.gz"
+    with fits.open(path) as hdus:
+        data = hdus[1].data
+        g, r, i = (31.4 - 2.5 * np.log10(data[f"{k}_flux"].astype(float)) for k in "gri")
+        is_star = ~data["flags"][:, 1] & (r < 20)
+    off = (g - r - locus_gr(r - i))[is_star]
+    assert is_star.sum() > 500
+    assert abs(np.median(off)) < 0.03
+    for low in (0.0, 0.2, 0.4, 0.7, 1.0):
+        part = off[np.abs((r - i)[is_star] - low - 0.15) < 0.15]
+        assert abs(np.median(part)) < 0.1
 
 
 def test_some_stars_vary(stars):

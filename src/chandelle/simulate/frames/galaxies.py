@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -42,6 +43,7 @@ HOST_LOGMASSES = (7.0, 11.8)
 _RED_FRACTION = 0.4
 _Z_MEDIAN, _Z_GROWTH, _Z_MAX = 0.10, 0.15, 1.5
 _MEDIAN_OF_GAMMA_2 = 1.678346990
+_distance_modulus = eqx.filter_jit(distance_modulus)
 
 
 def draw_hosts(
@@ -307,7 +309,7 @@ def _moduli(z: NDArray[np.float64], cosmology: Cosmology | None) -> NDArray[np.f
     # From a table: one program for any number of galaxies.
     u = np.linspace(np.log1p(1e-3), np.log1p(_Z_MAX), 2048)
     nodes = np.expm1(u)
-    table = np.asarray(distance_modulus(jnp.asarray(nodes), jnp.asarray(nodes), cosmology))
+    table = np.asarray(_distance_modulus(jnp.asarray(nodes), jnp.asarray(nodes), cosmology))
     # Smooth once the logarithm of the distance is taken of u.
     smooth = table - 5.0 * np.log10(u)
     return np.interp(np.log1p(z), u, smooth) + 5.0 * np.log10(np.log1p(z))
