@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -36,10 +37,13 @@ COUNT_ANCHORS = ((17.77, 92.0), (19.5, 864.0), (22.0, 46.0 * 3600.0 * 10 ** (0.3
 (92 to 17.77); C. Hahn et al., 2023, AJ 165, 253 (864 to 19.5); LSST Science Book, 2009,
 arXiv:0912.0201, sect. 3.7.2, 46 x 10^(0.31 (i - 25)) a square arcminute, with r - i = 0.4."""
 FAINTEST_MAG = 24.0
+HOST_LOGMASSES = (7.0, 11.8)
+"""To what the masses of hosts are held: a Gaussian population has a tail beyond real galaxies."""
 
 _RED_FRACTION = 0.4
 _Z_MEDIAN, _Z_GROWTH, _Z_MAX = 0.10, 0.15, 1.5
 _MEDIAN_OF_GAMMA_2 = 1.678346990
+_distance_modulus = eqx.filter_jit(distance_modulus)
 
 
 def draw_hosts(
@@ -81,10 +85,12 @@ def draw_hosts(
 
     Examples
     --------
-    >>> from chandelle.simulate.draw_targets import draw_targets
-    >>> hosts = draw_hosts(*draw_targets(n=3, z_max=0.1), passbands=["ztfr"], seed=1)
-    >>> hosts["sn"].tolist()
-    ['SN000000', 'SN000001', 'SN000002']
+    >>> targets = Targets.from_columns({"sn": ["a"], "ra": [10.0], "dec": [2.0], "z_hel": [0.05]})
+    >>> drawn = {f"{name}_true": [0.0] for name in ("t0", "x0", "x1", "c")}
+    >>> drawn |= {"mu_true": [36.7], "host_logmass_true": [10.5]}
+    >>> truth = Truth.from_columns({"sn": ["a"], **drawn})
+    >>> draw_hosts(targets, truth, passbands=["ztfr"], seed=1)["sn"].tolist()
+    ['a']
     """
     require_x64()
     waves = band_waves(passbands)
@@ -92,7 +98,8 @@ def draw_hosts(
     names = [str(name) for name in targets["sn"]]
     n = len(names)
     root = keys_for(key_for(seed, "hosts"), names)
-    logmass, z, mu = truth["host_logmass_true"], targets["z_hel"], truth["mu_true"]
+    logmass = np.clip(truth["host_logmass_true"], *HOST_LOGMASSES)
+    z, mu = targets["z_hel"], truth["mu_true"]
     noise = normals(root, ["color"], n)["color"]
     gz = _color_of_mass(logmass) + 0.2 * noise
     if "local_color_true" in truth.table.column_names:
@@ -168,7 +175,7 @@ def draw_galaxies(
     .. math:: p(z) \propto z^2 e^{-(z/z_0)^{3/2}}
 
     with a median of 0.10 at r = 17.8 that grows as 10^(0.15 (r - 17.8)), 0.43 at r = 22 (chosen
-    after the SDSS main sample and deep surveys); 0.4 of them are red (g - z = 1.3, else 0.8,
+    after the SDSS main sample and deep surveys); 0.4 of them are red (g - z = 1.3, else 0.7,
     both with a scatter of 0.15, chosen). Magnitude, color and distance give the mass, the mass
     the shape.
 
@@ -217,7 +224,7 @@ def draw_galaxies(
     u = uniforms(root, ["mag", "is_red", "z1", "z2"], n)
     mag = _mag_of_count(ends[0] + u["mag"] * (ends[1] - ends[0]))
     z = _redshifts(mag, u["z1"], u["z2"])
-    mean_color = np.where(u["is_red"] < _RED_FRACTION, 1.3, 0.8)
+    mean_color = np.where(u["is_red"] < _RED_FRACTION, 1.3, 0.7)
     gz = mean_color + 0.15 * normals(root, ["color"], n)["color"]
     mu = _moduli(z, cosmology)
     abs_mag = mag - apparent_less_absolute(gz, z, mu, REFERENCE_WAVE)
@@ -302,7 +309,7 @@ def _moduli(z: NDArray[np.float64], cosmology: Cosmology | None) -> NDArray[np.f
     # From a table: one program for any number of galaxies.
     u = np.linspace(np.log1p(1e-3), np.log1p(_Z_MAX), 2048)
     nodes = np.expm1(u)
-    table = np.asarray(distance_modulus(jnp.asarray(nodes), jnp.asarray(nodes), cosmology))
+    table = np.asarray(_distance_modulus(jnp.asarray(nodes), jnp.asarray(nodes), cosmology))
     # Smooth once the logarithm of the distance is taken of u.
     smooth = table - 5.0 * np.log10(u)
     return np.interp(np.log1p(z), u, smooth) + 5.0 * np.log10(np.log1p(z))

@@ -81,7 +81,7 @@ def apparent_less_absolute(
 
     References
     ----------
-    D. Hogg et al., 2002, arXiv:astro-ph/0210394, eq. 8.
+    D. Hogg et al., 2002, arXiv:astro-ph/0210394.
     """
     colors, knots = spectrum(gz), np.log(_KNOT_WAVES)
     x = np.log(wave / (1.0 + z))
@@ -182,7 +182,7 @@ def draw_shapes(
     r"""Draw bulge fraction, radii, axis ratios and position angles of galaxies.
 
     Half-light radii in kpc follow the mass: that of the disk, and that of the bulge by the law
-    of early types with the bulge's part of the mass, never above the disk's,
+    of early types with the bulge's part of the mass, held to 0.1 to 1 of the disk's,
 
     .. math::
 
@@ -190,7 +190,7 @@ def draw_shapes(
         R_b = 2.88\times 10^{-6} (f_b M)^{0.56}
 
     both with a scatter of 0.34 in ln R. The fraction of light in the bulge is a logistic in the
-    mass, 0.35 at 10^10.7, with a scatter (chosen). Disks are oblate spheroids of thickness 0.2
+    mass, 0.35 at 10^10.4, with a scatter (chosen). Disks are oblate spheroids of thickness 0.2
     and bulges of 0.6 seen from a random direction.
 
     Parameters
@@ -211,12 +211,12 @@ def draw_shapes(
 
     References
     ----------
-    S. Shen et al., 2003, MNRAS 343, 978, table 1 (eqs. 17 and 18).
+    S. Shen et al., 2003, MNRAS 343, 978, table 1.
     """
     n = len(logmass)
     g = normals(root, ["bulge_fraction", "disk_radius", "bulge_radius"], n)
     u = uniforms(root, ["inclination", "angle"], n)
-    logit = (logmass - 10.7) / 0.4 + 0.8 * g["bulge_fraction"]
+    logit = (logmass - 10.4) / 0.4 + 0.8 * g["bulge_fraction"]
     fraction = 0.7 / (1.0 + np.exp(-logit))
     mass = 10.0**logmass
     disk = 0.10 * mass**0.14 * (1.0 + mass / 3.98e10) ** 0.25
@@ -227,7 +227,7 @@ def draw_shapes(
     return {
         "logmass": logmass,
         "bulge_fraction": fraction,
-        "bulge_radius_arcsec": np.minimum(bulge, disk) / kpc,
+        "bulge_radius_arcsec": np.clip(bulge, 0.1 * disk, disk) / kpc,
         "disk_radius_arcsec": disk / kpc,
         "axis_ratio": _seen(LEAST_THICKNESS, cosine),
         "bulge_axis_ratio": _seen(BULGE_THICKNESS, cosine),
