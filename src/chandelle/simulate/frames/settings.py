@@ -65,15 +65,19 @@ class SupernovaSettings(StageConfig):
     model: str = "salt3-f22"
 
 
-class DensitySettings(StageConfig):
-    """Stars or galaxies of a range of magnitudes (r, AB), and how many times as many as there are.
-
-    Supernovae have hosts whatever the range of the other galaxies.
-    """
+class StarSettings(StageConfig):
+    """Stars of a range of magnitudes (r, AB), `density` times as many as there are."""
 
     model_config = _FINITE
     mag_range: tuple[float, float] = (12.0, 21.0)
     density: float = Field(default=1.0, ge=0.0)
+
+
+class GalaxySettings(StageConfig):
+    """Galaxies of a range of magnitudes (r, AB); supernovae have hosts of any."""
+
+    model_config = _FINITE
+    mag_range: tuple[float, float] = (15.0, 20.0)
 
 
 class SeriesSettings(StageConfig):
@@ -109,8 +113,8 @@ class FrameSettings(StageConfig):
     cosmology: CosmologySettings = CosmologySettings()
     cadence: CadenceSettings
     supernovae: SupernovaSettings = SupernovaSettings()
-    stars: DensitySettings = DensitySettings()
-    galaxies: DensitySettings = DensitySettings(mag_range=(15.0, 20.0))
+    stars: StarSettings = StarSettings()
+    galaxies: GalaxySettings = GalaxySettings()
     psf: PsfSettings = PsfSettings()
     throughput: ThroughputSettings = ThroughputSettings()
     detector: DetectorSettings = DetectorSettings()
