@@ -41,12 +41,19 @@ _FILTERS_KEPT = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exposed:
-    """A frame of a CCD before it is written: readouts by quadrant, and the truth as columns."""
+class FrameTruth:
+    """The truth of a frame of a CCD, as columns of `TrueSources` and `TrueUnits`."""
 
-    readouts: dict[int, Readout]
     sources: dict[str, Any]
     units: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exposed:
+    """A frame of a CCD before it is written: readouts by qid, and the truth."""
+
+    readouts: dict[int, Readout]
+    truth: FrameTruth
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,15 +109,15 @@ class FrameMaker:
         """Of the raw file, in the folder of the survey."""
         return frame.path(self.camera, ccdid, is_compressed=self.settings.is_compressed)
 
-    def write(self, frame: Frame, ccdid: int, folder: Path) -> Exposed:
-        """Make a frame of a CCD and write its raw file."""
+    def write(self, frame: Frame, ccdid: int, folder: Path) -> FrameTruth:
+        """Make a frame of a CCD, write its raw file, and give its truth."""
         exposed, ccd = self.expose(frame, ccdid), self.camera.ccd(ccdid)
         arrays = {qid: (one.science, one.overscan) for qid, one in exposed.readouts.items()}
         path = folder / self.path(frame, ccdid)
         row = self.rows[frame.row] if frame.kind == "object" else None
         cards, guesses = frame_cards(frame, self.camera, ccd, row, seed=self.seed)
         write_raw(path, ccd, arrays, cards=cards, quadrant_cards=guesses)
-        return exposed
+        return exposed.truth
 
     def expose(self, frame: Frame, ccdid: int) -> Exposed:
         """Make a frame of a CCD."""
@@ -137,7 +144,7 @@ class FrameMaker:
             light *= self.transmission(ccd.ccdid, frame.band)
         readouts = self._read(light, frame, ccd)
         facts = [self._unit(frame, quadrant, readouts, light=level) for quadrant in ccd.quadrants]
-        return Exposed(readouts=readouts, sources={}, units=_columns(facts))
+        return Exposed(readouts=readouts, truth=FrameTruth(sources={}, units=_columns(facts)))
 
     def _object(self, frame: Frame, ccd: Ccd) -> Exposed:
         """Make a science frame of a CCD."""
@@ -176,8 +183,8 @@ class FrameMaker:
             )
             for quadrant in ccd.quadrants
         ]
-        seen = self._truth(sources, ccd, row)
-        return Exposed(readouts=readouts, sources=seen, units=_columns(units))
+        truth = FrameTruth(sources=self._truth(sources, ccd, row), units=_columns(units))
+        return Exposed(readouts=readouts, truth=truth)
 
     def _drawn(self, sources: Sources, ccd: Ccd, psf: PsfField, row: Facts) -> Any:
         """Draw the sources of a CCD."""
