@@ -15,6 +15,12 @@ if TYPE_CHECKING:
         plot_pulls,
         plot_redshifts,
     )
+    from chandelle.report.frame_figures import (
+        plot_psf_field,
+        plot_raw_ccd,
+        plot_raw_quadrant,
+        plot_transmission,
+    )
     from chandelle.report.gallery_figure import gallery, worst_fits
     from chandelle.report.lightcurve_figure import plot_lightcurve
     from chandelle.report.page import write_gallery, write_report
@@ -33,10 +39,14 @@ _HOMES = {
     "plot_lightcurve": "lightcurve_figure",
     "plot_parameter": "figures",
     "plot_pointings": "survey_figures",
+    "plot_psf_field": "frame_figures",
     "plot_pulls": "figures",
+    "plot_raw_ccd": "frame_figures",
+    "plot_raw_quadrant": "frame_figures",
     "plot_redshifts": "figures",
     "plot_residual_map": "residual_map",
     "plot_scaling": "scaling_figure",
+    "plot_transmission": "frame_figures",
     "worst_fits": "gallery_figure",
     "write_gallery": "page",
     "write_report": "page",
@@ -52,10 +62,14 @@ __all__ = [
     "plot_lightcurve",
     "plot_parameter",
     "plot_pointings",
+    "plot_psf_field",
     "plot_pulls",
+    "plot_raw_ccd",
+    "plot_raw_quadrant",
     "plot_redshifts",
     "plot_residual_map",
     "plot_scaling",
+    "plot_transmission",
     "worst_fits",
     "write_gallery",
     "write_report",

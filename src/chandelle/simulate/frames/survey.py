@@ -17,8 +17,11 @@ from chandelle.compute.stage import Home
 from chandelle.compute.steps import Report, run_steps
 from chandelle.core.atomic import atomic_file
 from chandelle.core.errors import InputError
+from chandelle.instrument.camera import Camera
 from chandelle.products.exposures import Exposures
 from chandelle.products.targets import Targets
+from chandelle.simulate.frames.optics import PsfField
+from chandelle.simulate.frames.settings import FrameSettings
 from chandelle.simulate.frames.sky import Sky
 from chandelle.simulate.frames.tasks import BLOCK, STAGE, TRUTH, FramesConfig
 from chandelle.simulate.frames.throughput import Pixels
@@ -49,6 +52,21 @@ class SimulatedSurvey:
     @property
     def _truth(self) -> Path:
         return self.folder / TRUTH
+
+    @cached_property
+    def _config(self) -> FramesConfig:
+        path = self.folder / _SETTINGS
+        return FramesConfig.from_toml(path, table=STAGE.name)
+
+    @property
+    def settings(self) -> FrameSettings:
+        """Of the survey."""
+        return self._config.settings
+
+    @cached_property
+    def camera(self) -> Camera:
+        """The part of the camera that is simulated."""
+        return self.settings.load_camera()
 
     @cached_property
     def sky(self) -> Sky:
@@ -107,6 +125,20 @@ class SimulatedSurvey:
         if band is not None:
             kept &= units["band"] == band
         return [self.folder / path for path in dict.fromkeys(units["path"][kept].tolist())]
+
+    def psf(self, exposure: str) -> PsfField:
+        """True point-spread function of an exposure."""
+        rows = np.flatnonzero(self.exposures["exposure"] == exposure)
+        if not len(rows):
+            raise InputError(f"{self.folder}: no exposure {exposure}")
+        seeing = float(self.exposures["seeing_arcsec"][rows[0]])
+        return PsfField.draw(
+            self.camera,
+            self.settings.psf,
+            fwhm=seeing / self.camera.pixel_scale_arcsec,
+            exposure=exposure,
+            seed=self._config.seed,
+        )
 
     def transmission(self, ccdid: int, band: str) -> Pixels:
         """True transmission of a CCD in a passband, along the axes of the CCD."""
