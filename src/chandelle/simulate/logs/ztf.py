@@ -66,7 +66,7 @@ ZTF_LOG = LogSettings(
     ),
     fields=ZTF_FIELDS,
     # g and r in one night every 2 nights, i every 4; the secondary grid now and then. The public
-    # survey took g and r every 3 nights at first (Bellm et al. 2019, PASP 131, 068003), every 2 from
+    # survey took g and r every 3 nights at first (Bellm et al. 2019, PASP 131, 068003), 2 from
     # late 2020 on; DR2 also has what the partnership took, on a part of the sky. One cadence stands
     # in for all of it: alerts of the public survey have a median of 3 nights, this log 2.
     programs=(
