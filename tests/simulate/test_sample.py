@@ -6,6 +6,8 @@ import pytest
 from astropy.cosmology import FlatLambdaCDM
 
 from chandelle.core.errors import InputError
+from chandelle.lightcurve.cuts import apply_cuts
+from chandelle.lightcurve.stage import fit_salt
 from chandelle.products.exposures import Exposures
 from chandelle.products.lightcurves import LightCurves
 from chandelle.simulate.population_settings import population_of
@@ -271,7 +273,7 @@ def test_numbers_of_a_piece_may_be_changed():
 
 @pytest.mark.slow
 def test_ztf_dr2_has_the_number_that_its_rate_gives():
-    """Volume, rate, 1 / (1 + z) and time by astropy; the share that is found from another seed."""
+    """Volume, rate, 1 / (1 + z) and time by astropy; shares by redshift from another universe."""
     sample = simulate_lightcurves("ztf-dr2", seed=1)
     truth, log = sample.truth.to_pandas(), sample.exposures["ZTF"]
     days = log["mjd"].max() - log["mjd"].min() + 30.0 + 10.0
@@ -289,8 +291,31 @@ def test_ztf_dr2_has_the_number_that_its_rate_gives():
     # After the cuts: who is chosen is the sum of the chances, and that of another seed.
     chosen, chance = truth["is_selected"], truth["p_spectrum"] * truth["is_found"]
     assert abs(chosen.sum() - chance.sum()) < 4 * np.sqrt((chance * (1 - chance)).sum())
-    near = truth["z_cos_true"] < 0.06
-    other = simulate_lightcurves("ztf-dr2", seed=2).truth.to_pandas()
-    share = (other["p_spectrum"] * other["is_found"])[other["z_cos_true"] < 0.06].mean()
-    mean = expected(0.06) * share
-    assert abs((chosen & near).sum() - mean) < 4 * np.sqrt(2 * mean)
+    # The integral over redshift of what explodes and of the share that is chosen, or passes the
+    # cuts of DR2 too; the error is that of both samples.
+    other = simulate_lightcurves("ztf-dr2", seed=2)
+    theirs = other.truth.to_pandas()
+    edges = np.linspace(0.0, 0.2, 21)
+    exploded = np.diff([expected(z) if z else 0.0 for z in edges])
+    ours, there = (np.digitize(one["z_cos_true"], edges[1:-1]) for one in (truth, theirs))
+    drawn = np.bincount(there, minlength=20)
+    weights = {
+        "chosen": (chosen, theirs["p_spectrum"] * theirs["is_found"]),
+        "cut": (kept_by_dr2(sample), kept_by_dr2(other)),
+    }
+    for what, (mine, share) in weights.items():
+        counts = np.bincount(ours, weights=mine, minlength=20)
+        shares = np.bincount(there, weights=share, minlength=20) / drawn
+        for z_max in (0.06, 0.2):
+            near = edges[1:] < z_max + 1e-9
+            mean = (exploded * shares)[near].sum()
+            # Who is chosen there scatters like a count; who exploded there is in the share.
+            err = np.sqrt(mean + (exploded**2 * shares / drawn)[near].sum())
+            assert abs(counts[near].sum() - mean) < 4 * err, (what, z_max, counts[near].sum(), mean)
+
+
+def kept_by_dr2(sample) -> np.ndarray:
+    """Which of all that were drawn pass the cuts of DR2, as 1 or 0."""
+    fits = fit_salt(sample.lightcurves, phase_range=(-10.0, 40.0))
+    kept = apply_cuts(fits, "dr2", lcs=sample.lightcurves)[0]
+    return np.isin(sample.truth["sn"].astype(str), kept["sn"].astype(str)).astype(float)

@@ -26,16 +26,26 @@ if TYPE_CHECKING:
     from chandelle.report.page import write_gallery, write_report
     from chandelle.report.residual_map import plot_residual_map
     from chandelle.report.runs import load_run
+    from chandelle.report.sample_figures import (
+        compare_samples,
+        plot_counts,
+        plot_distributions,
+        plot_efficiency,
+    )
     from chandelle.report.scaling_figure import plot_scaling
     from chandelle.report.survey_figures import plot_cadence, plot_pointings
 
 _HOMES = {
+    "compare_samples": "sample_figures",
     "gallery": "gallery_figure",
     "load_run": "runs",
     "plot": "dispatch",
     "plot_cadence": "survey_figures",
     "plot_corner": "figures",
+    "plot_counts": "sample_figures",
     "plot_diagram": "figures",
+    "plot_distributions": "sample_figures",
+    "plot_efficiency": "sample_figures",
     "plot_lightcurve": "lightcurve_figure",
     "plot_parameter": "figures",
     "plot_pointings": "survey_figures",
@@ -53,12 +63,16 @@ _HOMES = {
 }
 
 __all__ = [
+    "compare_samples",
     "gallery",
     "load_run",
     "plot",
     "plot_cadence",
     "plot_corner",
+    "plot_counts",
     "plot_diagram",
+    "plot_distributions",
+    "plot_efficiency",
     "plot_lightcurve",
     "plot_parameter",
     "plot_pointings",

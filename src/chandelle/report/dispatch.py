@@ -14,12 +14,14 @@ from chandelle.products.saltfits import SaltFits
 from chandelle.products.targets import Targets
 from chandelle.report.figures import plot_corner, plot_diagram, plot_parameter, plot_redshifts
 from chandelle.report.lightcurve_figure import plot_lightcurve
+from chandelle.report.sample_figures import plot_counts, plot_efficiency
 from chandelle.report.scaling_figure import plot_scaling
 from chandelle.report.survey_figures import plot_cadence, plot_pointings
+from chandelle.simulate.truth import Truth
 
 
 def plot(
-    product: LightCurves | SaltFits | Targets | Diagram | Posterior | Scaling | Exposures,
+    product: LightCurves | SaltFits | Targets | Diagram | Posterior | Scaling | Exposures | Truth,
     *others: LightCurves | SaltFits | Scaling | Axes,
     ax: Axes | None = None,
     **options: Any,
@@ -28,9 +30,10 @@ def plot(
 
     Parameters
     ----------
-    product : LightCurves, SaltFits, Targets, Diagram, Posterior, Scaling or Exposures
+    product : LightCurves, SaltFits, Targets, Diagram, Posterior, Scaling, Exposures or Truth
         Light curves ask for `sn=`; fits take `name=` ("x1", "c"); a diagram takes `posterior=`; a
-        log with `field=` is drawn in time, else on the sky.
+        log with `field=` is drawn in time, else on the sky; a truth with `by=` as shares that are
+        found, else as counts.
     *others : LightCurves, SaltFits, Scaling or Axes
         ``plot(fits, lcs, sn=...)`` draws a light curve with its fit, in either order; axes may
         stand here too. Several scalings are drawn together.
@@ -38,7 +41,7 @@ def plot(
         A new figure's when not given; posteriors and scalings fill a figure, `figure=`.
     **options
         Those of `plot_lightcurve`, `plot_parameter`, `plot_redshifts`, `plot_diagram`,
-        `plot_corner`, `plot_scaling`, `plot_cadence`.
+        `plot_corner`, `plot_scaling`, `plot_cadence`, `plot_counts`, `plot_efficiency`.
 
     Returns
     -------
@@ -78,13 +81,16 @@ def plot(
         return plot_redshifts(product, ax=ax, **options)
     if isinstance(product, Diagram):
         return plot_diagram(product, ax=ax, **options)
+    if isinstance(product, Truth):
+        draw = plot_efficiency if "by" in options else plot_counts
+        return draw(product, ax=ax, **options)
     if isinstance(product, Exposures):
         draw = plot_cadence if "field" in options else plot_pointings
         return draw(product, ax=ax, **options)
     if not isinstance(product, Posterior):
         raise InputError(
-            "plot takes light curves, SALT fits, targets, a diagram, a posterior, a scaling or a "
-            "log, got "
+            "plot takes light curves, SALT fits, targets, a diagram, a posterior, a scaling, a log "
+            "or a truth, got "
             f"{type(product).__name__}; see the functions plot_* of chandelle.report"
         )
     if ax is not None:

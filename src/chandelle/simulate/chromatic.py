@@ -38,7 +38,7 @@ def _square_root(covariance: np.ndarray) -> np.ndarray:
 
 
 C11_COVARIANCE = _C11_SCALE * _C11_CORRELATION * np.outer(_C11_SIGMA, _C11_SIGMA)
-"""Covariance of the nodes [mag^2]; a third of the scatter of a supernova is gray beside it."""
+"""Covariance of the nodes [mag^2]."""
 
 
 @draws(*SCATTER_NODES)
@@ -53,7 +53,9 @@ class ChromaticScatter(eqx.Module):
     References
     ----------
     N. Chotard et al., 2011, A&A 529, L4 (C11: the correlations). R. Kessler et al., 2013, ApJ 764,
-    48, sect. 3.2 (nodes, widths, and the factor 1.3 that makes up for the curve between them).
+    48, sect. 3.2 (nodes, widths, and the factor 1.3 that makes up for the curve between them). The
+    six decimals are SNANA's, the published two made invertible; its node at 2500 angstrom, which
+    is independent, is left out.
     """
 
     root: Float[Array, "5 5"] = eqx.field(

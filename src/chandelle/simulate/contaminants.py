@@ -31,7 +31,8 @@ class Kinds(eqx.Module):
 
     References
     ----------
-    I. Shivvers et al., 2017, PASP 129, 054201 (shares in a volume).
+    I. Shivvers et al., 2017, PASP 129, 054201 (shares in a volume, as M. Vincenzi et al., 2019,
+    MNRAS 489, 5802, list them; the others of type I are left out).
     """
 
     fraction: Float[Array, ""] = eqx.field(converter=real, default=CORE_COLLAPSE_FRACTION)
@@ -51,12 +52,14 @@ class ContaminantMagnitude(eqx.Module):
 
     Parameters
     ----------
-    means, sigmas : array, shape (class - 1,), AB mag
-        Gaussians by class, host dust in them, at the wavelength where they were measured (R).
+    means, sigmas : array, shape (class - 1,), mag
+        Gaussians by class, host dust in them, at the wavelength where they were measured (R; its
+        Vega magnitudes are taken as AB, 0.2 mag off).
 
     References
     ----------
-    M. Vincenzi et al., 2019, MNRAS 489, 5802, table 1.
+    M. Vincenzi et al., 2019, MNRAS 489, 5802, table 1, after W. Li et al., 2011, MNRAS 412, 1441: a
+    volume of 60 Mpc. Samples limited in magnitude are brighter and narrower.
     """
 
     means: Float[Array, " class"] = eqx.field(converter=real, default=_MEANS)

@@ -28,6 +28,8 @@ from chandelle.simulate.truth import Truth, standard_parameters
 
 DAYS_OF_YEAR = 365.25
 _IA = CLASSES[0]
+_EVERY = 16
+"""Of the nodes of a law of redshifts that are kept with the truth."""
 _NEEDED = ("z", "ra", "dec", "t0", "z_cmb", "z_hel", "mu", "mb", "x1", "c", "vpec", "mwebv")
 _TRUTH = {
     "t0": "t0_true",
@@ -137,10 +139,12 @@ def draw_targets(
         rate, cosmology, z_min=z_min, z_max=z_max, area_deg2=footprint.area_deg2, years=years
     )
     root = key_for(seed, "targets", survey)
+    is_poisson = n is None
     if n is None:
         n = int(jax.random.poisson(key_for(root, "count"), mean))
+    law = RedshiftLaw.of(rate, cosmology, z_min=z_min, z_max=z_max)
     base = Population(
-        z=RedshiftLaw.of(rate, cosmology, z_min=z_min, z_max=z_max),
+        z=law,
         sky=footprint,
         t0=PeakTime(mjd_start, DAYS_OF_YEAR * years),
         mu=DistanceModulus(cosmology),
@@ -150,7 +154,9 @@ def draw_targets(
     facts = {
         "seed": seed,
         "n": n,
+        "is_poisson": is_poisson,
         "expected": mean,
+        "expected_below": _expected_below(law, mean),
         "z_min": z_min,
         "z_max": z_max,
         "area_deg2": footprint.area_deg2,
@@ -181,6 +187,15 @@ def draw_targets(
             meta=Meta(origin="simulated", provenance=drawn_from),
         ),
     )
+
+
+def _expected_below(law: RedshiftLaw, mean: float) -> dict[str, list[float]]:
+    """Mean number of supernovae below some redshifts, for who has the truth alone."""
+    rows = slice(None, None, _EVERY)
+    return {
+        "z": np.asarray(law.z)[rows].tolist(),
+        "n": (mean * np.asarray(law.cumulative)[rows]).tolist(),
+    }
 
 
 def _completed(base: Population, population: Population) -> Population:

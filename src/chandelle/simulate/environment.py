@@ -70,7 +70,7 @@ class GaussianOfEnvironment(eqx.Module):
 def host_masses() -> GaussianOfEnvironment:
     """Host masses, log10 of suns: old surroundings in heavy galaxies.
 
-    The means are those of the two ages of hosts; the widths are chosen so that a quarter of the
+    The means are those of the two ages of hosts; the widths are set so that a quarter of the
     supernovae are on the other side of 10 than their age.
 
     Returns
@@ -88,7 +88,7 @@ def host_masses() -> GaussianOfEnvironment:
 def local_colors() -> GaussianOfEnvironment:
     """Rest-frame g - z color within 2 kpc of the supernova: old surroundings are red.
 
-    Means and widths are chosen about the cut at 1 mag that splits the ZTF sample.
+    Means and widths are nominal, set about the cut at 1 mag that splits the ZTF sample.
 
     Returns
     -------

@@ -78,8 +78,8 @@ class DustyColor(eqx.Module):
 
     References
     ----------
-    M. Ginolin et al., 2025, A&A 694, A4 (-0.075, 0.05 and 0.14, as the simulations for ZTF have
-    them).
+    M. Ginolin et al., 2025, A&A 694, A4 (the form). -0.075, 0.05 and 0.14 are the defaults of
+    skysurvey, which cites it; the paper's own fit was not at hand.
     """
 
     intrinsic: Float[Array, ""] = eqx.field(converter=real, default=-0.075)

@@ -18,14 +18,22 @@ DEEP_FIELDS = Fields(
 """D1 to D4 of the CFHT Legacy Survey; D1 and D2 (COSMOS) are also the deep fields of HSC."""
 
 
-def _band(letter: str, exptime_s: float, zp: float, k: float, sky: float, reads: int) -> Band:
+def _band(
+    letter: str,
+    exptime_s: float,
+    zp: float,
+    k: float,
+    sky: float,
+    reads: int,
+    noise_factor: float,
+) -> Band:
     return Band(
         name=f"lsst{letter}",
         exptime_s=exptime_s,
         zp_second=zp,
         extinction=k,
         sky_mag=sky,
-        noise_factor=1.4,
+        noise_factor=noise_factor,
         instrument_fwhm=0.4,
         reads=reads,
     )
@@ -39,13 +47,16 @@ DEEP_LOG = LogSettings(
     detector=Detector(pixel_arcsec=0.186, read_noise=5.0),
     # A visit of SNLS is a series of exposures, here one row: 5 x 225 s in g, 5 x 300 s in r,
     # 7 x 520 s in i, 10 x 360 s in z (Astier et al. 2006, A&A 447, 31; Sullivan et al. 2011,
-    # ApJ 737, 102). Zero points [electron/s], extinctions and skies of MegaCam as CFHT states
-    # them for its exposure times. LSST passbands stand in.
+    # ApJ 737, 102). Zero points [electron/s]: nominal ones of Elixir for a count a second, in the
+    # headers of MegaCam (PHOT_C 26.46, 25.98, 25.74, 24.80, with airmass terms PHOT_K), and 0.52
+    # mag for the nominal 1.62 electrons a count. Skies are nominal dark ones of Mauna Kea. Noise
+    # factors are set so that median depths are 25.3, 24.9, 24.9, 24.0: less than the photons allow,
+    # as subtracted images, masked and averaged, are. LSST passbands stand in.
     bands=(
-        _band("g", 1125.0, 26.46, 0.15, 22.0, 5),
-        _band("r", 1500.0, 25.98, 0.10, 21.3, 5),
-        _band("i", 3640.0, 25.74, 0.04, 20.3, 7),
-        _band("z", 3600.0, 24.80, 0.03, 19.4, 10),
+        _band("g", 1125.0, 26.98, 0.15, 22.0, 5, 1.8),
+        _band("r", 1500.0, 26.50, 0.10, 21.3, 5, 1.8),
+        _band("i", 3640.0, 26.26, 0.04, 20.3, 7, 1.8),
+        _band("z", 3600.0, 25.32, 0.03, 19.4, 10, 1.8),
     ),
     fields=DEEP_FIELDS,
     programs=(
@@ -69,15 +80,15 @@ HSC_LOG = replace(
     survey="HSC",
     first_night=57680,
     detector=Detector(pixel_arcsec=0.168, read_noise=4.5),
-    # Depths of an epoch of the transient survey in COSMOS: g 26.4, r 26.3, i 26.0, z 25.6, y 24.6
-    # (Yasuda et al. 2019, PASJ 71, 74); zero points [electron/s] of an 8.2 m and times of a visit
-    # are chosen for about those.
+    # Median depths of an epoch of the transient survey in COSMOS (ultra-deep): g 26.4, r 26.3,
+    # i 26.0, z 25.6, y 24.6 (Yasuda et al. 2019, PASJ 71, 74). Zero points [electron/s] of an 8.2 m
+    # and times of a visit are nominal; noise factors are set so that the depths are those.
     bands=(
-        _band("g", 1500.0, 29.0, 0.15, 22.0, 5),
-        _band("r", 1500.0, 29.0, 0.10, 21.3, 5),
-        _band("i", 2700.0, 28.6, 0.04, 20.3, 9),
-        _band("z", 3600.0, 27.7, 0.03, 19.4, 12),
-        _band("y", 3600.0, 27.4, 0.06, 18.4, 12),
+        _band("g", 1500.0, 29.0, 0.15, 22.0, 5, 2.55),
+        _band("r", 1500.0, 29.0, 0.10, 21.3, 5, 1.9),
+        _band("i", 2700.0, 28.6, 0.04, 20.3, 9, 1.85),
+        _band("z", 3600.0, 27.7, 0.03, 19.4, 12, 1.45),
+        _band("y", 3600.0, 27.4, 0.06, 18.4, 12, 2.05),
     ),
     fields=DEEP_FIELDS.select(np.array([1])),
     field_width=1.4,

@@ -44,19 +44,20 @@ LSST_LOG = LogSettings(
     # Cerro Pachon.
     site=Site(latitude=-30.2446, longitude=-70.7494),
     detector=Detector(pixel_arcsec=0.2, read_noise=8.8, dark_current=0.2),
-    # Zero points of one electron a second at zenith, extinctions: system throughputs 1.9 (Rubin
-    # technical note SMTN-002); dark skies of the same note.
+    # Zero points of one electron a second with the standard atmosphere, extinctions (kAtm), dark
+    # skies: Rubin technical note SMTN-002, throughputs 1.9; the third decimals of the zero points
+    # are those of rubin_scheduler. Its limits of read noise and dark current.
     bands=(
-        _band("u", 26.524, 0.458, 23.05),
-        _band("g", 28.508, 0.208, 22.25),
-        _band("r", 28.361, 0.122, 21.20),
-        _band("i", 28.171, 0.074, 20.46),
-        _band("z", 27.782, 0.057, 19.61),
-        _band("y", 26.818, 0.095, 18.60),
+        _band("u", 26.524, 0.47, 23.05),
+        _band("g", 28.508, 0.21, 22.25),
+        _band("r", 28.361, 0.13, 21.20),
+        _band("i", 28.171, 0.10, 20.46),
+        _band("z", 27.782, 0.07, 19.61),
+        _band("y", 26.818, 0.17, 18.60),
     ),
     fields=LSST_FIELDS,
-    # Pairs of neighboring bands half an hour apart; about 800 visits of a field in ten years.
-    # Drilling fields: ten exposures a band every three nights.
+    # Pairs of neighboring bands half an hour apart. Intervals are set so that a field has about
+    # 800 visits in ten years; drilling fields, nominally, ten exposures a band every three nights.
     programs=(
         _pair("u", "g", 18.0, moon_limit=0.4),
         _pair("g", "r", 12.0, moon_limit=0.7),
@@ -72,7 +73,7 @@ LSST_LOG = LogSettings(
             moon_limit=0.8,
         ),
     ),
-    # 0.65 to 0.7 arcsec at 500 nm; 80 % of nights usable.
+    # Nominal: 0.65 to 0.7 arcsec at 500 nm; 80 % of nights usable.
     weather=Weather(clear_fraction=0.80, season_amplitude=0.10, best_day=10.0, seeing_median=0.67),
     overhead_s=8.0,
     filter_change_s=120.0,

@@ -27,12 +27,14 @@ ZTF_LOG = LogSettings(
     first_night=58200,
     # Palomar, the 48-inch.
     site=Site(latitude=33.3563, longitude=-116.8592),
-    # Read noise of Dekany et al. 2020 (PASP 132, 038001); 1.012 arcsec from headers.
+    # Read noise: Dekany et al. 2020 (PASP 132, 038001), 9 to 10 in headers; 1.012 arcsec likewise.
     detector=Detector(pixel_arcsec=1.012, read_noise=10.0),
     # Zero points: MAGZP of science images, about 26.3 g, 26.3 r, 25.7 i for a count of a 30 s
     # exposure, 6.2 electrons a count. Skies: set so that the median depths are the published
-    # 20.8, 20.6, 20.3. Noise factors: those that reproduce the errors of DR2. Instrument: makes
-    # the median image 2.0 arcsec.
+    # 20.8, 20.6, 20.3 (Bellm et al. 2019). Noise factors: those by which the simulations of DR2
+    # (Amenouche et al. 2025, A&A 694, A3) raise the noise of the sky. Instrument: set so that the
+    # median image is 2.0 arcsec. Extinctions are nominal. There is no floor to the errors: bright
+    # epochs of real light curves scatter by 2 to 3 % beyond them (docs/explain/bts.md).
     bands=(
         Band(
             name="ztfg",
@@ -63,14 +65,16 @@ ZTF_LOG = LogSettings(
         ),
     ),
     fields=ZTF_FIELDS,
-    # g and r in one night every 2 nights, i every 4 (Bellm et al. 2019, PASP 131, 068003, and the
-    # public survey from 2020 on); the secondary grid now and then.
+    # g and r in one night every 2 nights, i every 4; the secondary grid now and then. The public
+    # survey took g and r every 3 nights at first (Bellm et al. 2019, PASP 131, 068003), 2 from
+    # late 2020 on; DR2 also has what the partnership took, on a part of the sky. One cadence stands
+    # in for all of it: alerts of the public survey have a median of 3 nights, this log 2.
     programs=(
         Program(bands=("ztfg", "ztfr"), interval_nights=2.0),
         Program(bands=("ztfi",), interval_nights=4.0),
         Program(bands=("ztfg", "ztfr"), interval_nights=12.0, group="secondary"),
     ),
-    # Palomar: about 70 % of nights, best in summer and autumn.
+    # Palomar, nominal: about 70 % of nights, best in summer and autumn.
     weather=Weather(
         clear_fraction=0.72,
         season_amplitude=0.15,
