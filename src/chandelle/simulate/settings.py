@@ -78,11 +78,12 @@ class SurveySettings(StageConfig):
     """One survey: where and when it looks, and whom it finds.
 
     `log` is that of a kind (ztf, deep, hsc, lsst), drawn for so many `nights`, or a file of
-    exposures; with `group`, its fields of that group alone. Its camera is one of chandelle or a
-    file, or else a disk of `radius_deg` about the pointing. Supernovae peak anywhere between
-    `margin_days` after the first exposure and before the last one, in the `footprint` (ra_min,
-    ra_max, dec_min, dec_max), or in its fields: as many as the rate gives, or as it takes to have
-    `n` of them in the sample.
+    exposures, whose names of bands `bands` explains (`{g = "lsstg"}`, empty to leave one out); with
+    `group`, its fields of that group alone. Its camera is one of chandelle or a file, or else a
+    disk of `radius_deg` about the pointing. Supernovae peak anywhere between `margin_days` after
+    the first exposure and before the last one, in the `footprint` (ra_min, ra_max, dec_min,
+    dec_max), or in its fields: as many as the rate gives, or as it takes to have `n` of them in the
+    sample.
     """
 
     model_config = _FINITE
@@ -91,6 +92,7 @@ class SurveySettings(StageConfig):
     nights: int = Field(default=0, ge=0)
     first_night: int | None = None
     group: str = ""
+    bands: dict[str, str] = Field(default_factory=dict)
     camera: str = ""
     radius_deg: float = Field(default=0.0, ge=0.0)
     footprint: tuple[float, float, float, float] | None = None
@@ -108,6 +110,8 @@ class SurveySettings(StageConfig):
             raise ValueError("give a camera or a radius_deg, one of them")
         if is_path(self.log) and (self.group or self.nights or self.first_night is not None):
             raise ValueError("a log from a file takes no group, nights or first_night")
+        if self.bands and not is_path(self.log):
+            raise ValueError("bands: what is drawn has the names of passbands; leave them out")
         return self
 
 
@@ -187,7 +191,7 @@ class SampleSettings(StageConfig):
 
     def without_supernovae(self) -> "SampleSettings":
         """The same with what makes the logs alone, all else as by default."""
-        of_log = ("name", "log", "nights", "first_night", "group", "camera", "radius_deg")
+        of_log = ("name", "log", "nights", "first_night", "group", "bands", "camera", "radius_deg")
         surveys = tuple(
             SurveySettings(z_max=1.0, **{name: getattr(one, name) for name in of_log})
             for one in self.surveys

@@ -105,7 +105,8 @@ class SurveySimulation:
                 f"{self.name}: no log {path}{near_name(str(path), LOGS)}; or give a file of "
                 "exposures (.parquet, .csv)"
             )
-        return read_exposures(path, survey=self.name)
+        bands = {name: own or None for name, own in self.settings.bands.items()}
+        return read_exposures(path, survey=self.name, bands=bands)
 
     def view(self) -> FieldOfView:
         """Field of view of the camera."""
