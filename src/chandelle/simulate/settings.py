@@ -9,6 +9,7 @@ from chandelle.core.config import StageConfig
 from chandelle.core.errors import InputError
 from chandelle.instrument.passbands import list_passbands
 from chandelle.physics.distance import Cosmology
+from chandelle.simulate.contaminants import CLASSES
 from chandelle.simulate.modes import CalibrationModes
 from chandelle.simulate.selection import Detection, Spectroscopy
 
@@ -42,13 +43,28 @@ class PopulationSettings(StageConfig):
     """The supernovae: options of `supernova_population`, and pieces put in place of its own.
 
     `pieces` has a table a piece: `piece`, its class in `population_settings.PIECES` where it is not
-    that of the default population, and its parameters.
+    that of the default population, and its parameters. A `contaminant_fraction` of core-collapse
+    supernovae takes `templates`: by class (SN II, SN Ic, ...), a file of phase, wave and flux;
+    classes without one are not drawn.
     """
 
     model_config = _FINITE
     chromatic: bool = False
     outlier_fraction: float = Field(default=0.0, ge=0.0, le=1.0)
+    contaminant_fraction: float = Field(default=0.0, ge=0.0, le=1.0)
+    templates: dict[str, str] = Field(default_factory=dict)
     pieces: dict[str, dict[str, float | str]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _has_templates(self) -> "PopulationSettings":
+        unknown = sorted(set(self.templates) - set(CLASSES[1:]))
+        if unknown:
+            raise ValueError(
+                f"templates: no class {', '.join(unknown)}; there are {', '.join(CLASSES[1:])}"
+            )
+        if bool(self.templates) != (self.contaminant_fraction > 0.0):
+            raise ValueError("give a contaminant_fraction and templates, or neither of them")
+        return self
 
 
 class RateSettings(StageConfig):
@@ -208,7 +224,13 @@ class SampleSettings(StageConfig):
             one.model_copy(update={"log": whole(one.log), "camera": whole(one.camera)})
             for one in self.surveys
         )
-        return self.model_copy(update={"surveys": surveys, "model": whole(self.model)})
+        templates = self.population.templates.items()
+        population = self.population.model_copy(
+            update={"templates": {kind: str((folder / path).resolve()) for kind, path in templates}}
+        )
+        return self.model_copy(
+            update={"surveys": surveys, "model": whole(self.model), "population": population}
+        )
 
     def changed(
         self, *, n: Mapping[str, int] | None = None, selection: bool | None = None

@@ -29,6 +29,7 @@ from chandelle.simulate.population_settings import population_of
 from chandelle.simulate.rate import PowerLawRate
 from chandelle.simulate.selection import lottery
 from chandelle.simulate.settings import SampleSettings, SurveySettings
+from chandelle.simulate.templates import TimeSeries, read_templates
 from chandelle.simulate.truth import Truth
 
 LOGS: Mapping[str, LogSettings] = {
@@ -72,6 +73,11 @@ class SurveySimulation:
         if kind is None or self.settings.first_night is None:
             return kind
         return replace(kind, first_night=self.settings.first_night)
+
+    @cached_property
+    def templates(self) -> dict[str, TimeSeries]:
+        """Spectra of the classes that are not type Ia."""
+        return read_templates(self.sample.population.templates)
 
     def exposures(self) -> Exposures:
         """Draw or read the log.
@@ -263,6 +269,7 @@ class SurveySimulation:
             spectroscopy=survey.spectroscopy,
             needs_spectrum=self.sample.selection,
             modes=self.sample.modes_of(self.name),
+            templates=self.templates,
         )
         how = {"seed": self.seed, "survey": self.name, "model": self.sample.model}
         return observe_targets(targets, truth, observing, **how, threads=threads)
