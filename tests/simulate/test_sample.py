@@ -165,6 +165,11 @@ def test_a_log_of_ones_own(sample, tmp_path):
         simulate_lightcurves(nameless, n={"ZTF": 4})
     settings = changed(log=str(path), nights=0, camera="", radius_deg=3.0)
     mine = simulate_lightcurves(settings, seed=3, n={"ZTF": 4})
+    letters = log.assign(band=log["band"].str[-1])
+    letters[["mjd", "band", "ra", "dec", "field", "zp", "depth"]].to_csv(path, index=False)
+    two = changed(log=str(path), nights=0, bands={"g": "ZTF_g", "r": "ztfr", "i": ""})
+    kept = SurveySimulation(sample=two, name="ZTF", seed=1).exposures()
+    assert kept["band"].tolist() == [band for band in log["band"] if band != "ztfi"]
     assert len(mine.exposures["ZTF"]) == len(log)
     assert len(mine.lightcurves.targets) == 4
     assert set(mine.lightcurves["mjd"]) <= set(log["mjd"])
@@ -231,6 +236,11 @@ def test_surveys_that_cannot_be(survey, says):
         (
             '[[surveys]]\nname = "A"\nlog = "a.csv"\nnights = 3\nz_max = 0.1\nradius_deg = 1.0\n',
             "a log from a file takes no group, nights or first_night",
+        ),
+        (
+            '[[surveys]]\nname = "A"\nlog = "ztf"\nbands = { g = "ztfg" }\nz_max = 0.1\n'
+            "radius_deg = 1.0\n",
+            "bands: what is drawn has the names of passbands",
         ),
         (
             '[[surveys]]\nname = "A"\nlog = "ztf"\nz_max = nan\nradius_deg = 1.0\n',

@@ -1,15 +1,25 @@
-"""Frames of skysurvey: what goes out is read back, what comes in is observed."""
+"""Frames of skysurvey: read back and observed; skysurvey 1.3.0 itself takes and makes them."""
+
+import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
+import sncosmo
 
 import chandelle as ch
 from chandelle.core.errors import InputError
+from chandelle.core.units import ZP_NJY
+from chandelle.instrument.passbands import list_passbands, load_passband
+from chandelle.physics.salt import load_salt
+from chandelle.simulate.curves import SaltSample, true_fluxes
 from chandelle.simulate.logs.coverage import rectangle
 from chandelle.simulate.observing import Observing, observe_targets
 from chandelle.simulate.sample import simulate_lightcurves
 from chandelle.simulate.skysurvey_frames import from_skysurvey, to_skysurvey
+
+# It opens files that it does not close, and that is told when they are collected.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
 
 
 @pytest.fixture(scope="module")
@@ -54,3 +64,94 @@ def test_frames_that_cannot_be():
     assert from_skysurvey(frame)[0]["sn"].tolist() == ["SN000000", "SN000001"]
     with pytest.raises(InputError, match="names of the index must differ"):
         from_skysurvey(frame.set_index(pd.Index([3, 3])))
+
+
+@pytest.fixture(scope="module")
+def skysurvey():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return pytest.importorskip(
+            "skysurvey", reason="not among the extras of tests: pip install -e '.[peers]'"
+        )
+
+
+@pytest.fixture(scope="module")
+def source(salt_folder):
+    for name in list_passbands():
+        band = load_passband(name)
+        sncosmo.register(sncosmo.Bandpass(band.wave, band.transmission, name=name), force=True)
+    return sncosmo.SALT3Source(modeldir=str(salt_folder), name="salt3-f22")
+
+
+def ours(table, mjd, band, mwebv):
+    """Fluxes of our own loops for the epochs of one table after the other, at zero point 25."""
+    bands = sorted(set(np.concatenate(band)))
+    sample = {name: table[name].to_numpy(float) for name in ("z", "t0", "x0", "x1", "c")}
+    flux = true_fluxes(
+        load_salt("salt3-f22"),
+        [load_passband(name) for name in bands],
+        SaltSample(**sample, mwebv=mwebv),
+        mjd=np.concatenate(mjd).astype(float),
+        band=np.searchsorted(bands, np.concatenate(band)),
+        first=np.cumsum([0, *map(len, mjd)]),
+    )
+    return flux * 10 ** (0.4 * (25.0 - ZP_NJY))
+
+
+def test_a_dataset_of_our_frames(skysurvey, source, sample):
+    data, frame = to_skysurvey(sample.lightcurves, sample.truth)
+    targets = skysurvey.SNeIa.from_data(frame.copy(), template=source)
+    dataset = skysurvey.DataSet(data, targets=targets)
+    assert dataset.obs_index.tolist() == frame.index.tolist()
+    counts = dataset.get_ndetection()
+    by_us = dict(zip(sample.truth["sn"], sample.truth["n_detections"], strict=True))
+    assert [counts.get(sn, 0) for sn in frame.index] == [by_us[sn] for sn in frame.index]
+    assert len(dataset.get_data(join_bandday=True)) <= len(data)
+    phases = dataset.get_data(add_phase=True)["phase"]
+    assert phases.notna().all()
+    assert phases.between(-18.0, 45.0).all()
+    # Its amplitudes are those of magabs at its own distance: put the truth's in its place.
+    epochs = [data.loc[sn] for sn in frame.index]
+    mjd, band = ([one[name].to_numpy() for one in epochs] for name in ("mjd", "band"))
+    nearer = (frame["magobs"] - frame["magabs"]) - targets.cosmology.distmod(frame["z"]).value
+    their = [
+        targets.get_target_template(sn, as_model=True, set_magabs=True).bandflux(b, m, 25.0, "ab")
+        * 10 ** (-0.4 * nearer[sn])
+        for sn, m, b in zip(frame.index, mjd, band, strict=True)
+    ]
+    flux = ours(frame, mjd, band, np.zeros(len(frame)))
+    np.testing.assert_allclose(flux, np.concatenate(their), rtol=5e-5, atol=1e-6 * flux.max())
+
+
+def test_targets_that_it_draws_have_its_fluxes(skysurvey, source, monkeypatch):
+    import shapely.geometry
+
+    one, size = np.random.default_rng(3), 6
+    monkeypatch.setattr(np.random, "default_rng", lambda *_: one)
+    targets = skysurvey.SNeIa.from_draw(
+        size=size, zmax=0.06, tstart=58300, tstop=58330, template=source
+    )
+    places = targets.data[["ra", "dec"]].to_numpy()
+    n = 40
+    pointings = {
+        "mjd": np.tile(np.linspace(58280.0, 58380.0, n), size),
+        "band": np.tile(["ztfg", "ztfr"], size * n // 2),
+        "ra": np.repeat(places[:, 0], n),
+        "dec": np.repeat(places[:, 1], n),
+        **{"skynoise": 100.0, "gain": 6.0, "zp": 25.0},
+    }
+    box = shapely.geometry.box(-0.1, -0.1, 0.1, 0.1)
+    survey = skysurvey.Survey.from_pointings(pd.DataFrame(pointings), footprint=box)
+    made = skysurvey.DataSet.from_targets_and_survey(
+        targets, survey, phase_range=[-18.0, 45.0], incl_error=False
+    )
+    assert "x0" not in targets.data
+    _, truth = from_skysurvey(targets.data)
+    frame = targets.data.assign(x0=truth["x0_true"]).loc[made.obs_index]
+    epochs = [made.data.loc[i] for i in frame.index]
+    mjd, band = ([one[name].to_numpy() for one in epochs] for name in ("mjd", "band"))
+    their = made.data["flux"].to_numpy()
+    flux = ours(frame, mjd, band, np.zeros(len(frame)))
+    assert len(flux) > 10 * len(frame) > 30
+    # Both look for the maximum on a grid, each within 0.05 mmag of it.
+    np.testing.assert_allclose(flux, their, rtol=5e-5, atol=1e-6 * flux.max())

@@ -20,6 +20,7 @@ def lightcurves(
     seed: int = 1,
     n: Annotated[tuple[str, ...], Parameter(name=["--n"], negative=())] = (),
     selection: Annotated[bool | None, Parameter(negative="--complete")] = None,
+    snana: str = "",
 ) -> None:
     """Simulate the light curves of a sample.
 
@@ -38,17 +39,24 @@ def lightcurves(
         Supernovae of a survey, SURVEY=NUMBER, instead of what its rate gives; repeat for each.
     selection
         Apply the spectroscopic selection of the surveys; --complete: do not.
+    snana
+        Name of a version: write SNANA's HEAD and PHOT files with the truth into snana/ too.
     """
     from chandelle.cli.outputs import check_folder
     from chandelle.compute.programs import keep_programs
     from chandelle.simulate.sample import simulate_lightcurves
+    from chandelle.simulate.snana import check_version, write_snana
 
+    if snana:
+        check_version(snana)
     check_folder(out)
     counts = _counts(n)
     keep_programs()
     with step("simulate"):
         sample = simulate_lightcurves(preset, seed=seed, n=counts, selection=selection)
     sample.write(out)
+    if snana:
+        write_snana(out / "snana", sample.lightcurves, sample.truth, version=snana)
     n_seen, n_drawn = len(sample.lightcurves.targets), len(sample.truth)
     say(f"{n_seen} supernovae of {n_drawn}, {len(sample.lightcurves)} epochs in {out}")
 

@@ -79,7 +79,10 @@ def magnitude_by_kind(
 
 
 def with_contaminants(
-    population: Population, *, fraction: float = CORE_COLLAPSE_FRACTION
+    population: Population,
+    *,
+    fraction: float = CORE_COLLAPSE_FRACTION,
+    classes: tuple[str, ...] = CLASSES[1:],
 ) -> Population:
     """Mix core-collapse supernovae into a population of type Ia.
 
@@ -92,14 +95,17 @@ def with_contaminants(
         With a piece `abs_mag`.
     fraction : float
         Share of core collapse; the rate of the targets is then that of all.
+    classes : tuple of str
+        Those to draw, in the shares that they have among each other.
 
     Returns
     -------
     Population
         With `kind`, `contaminant_mag`, and `ia_mag` for what was `abs_mag`.
     """
+    shares = [share * (name in classes) for name, share in zip(CLASSES[1:], _SHARES, strict=True)]
     return population.with_pieces(
-        kind=Kinds(fraction),
+        kind=Kinds(fraction, shares),
         ia_mag=population.pieces["abs_mag"],
         contaminant_mag=ContaminantMagnitude(),
         abs_mag=magnitude_by_kind,

@@ -1,9 +1,10 @@
 """Light curves: targets, seen by the exposures of a log, with their noise and their selection."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from chandelle.simulate.logs.coverage import FieldOfView, Visits, visits_in_part
 from chandelle.simulate.measurement import measure
 from chandelle.simulate.modes import CalibrationModes, mode_derivatives, moved
 from chandelle.simulate.selection import Detection, Spectroscopy, lottery
+from chandelle.simulate.templates import TimeSeries, template_fluxes
 from chandelle.simulate.truth import Truth
 
 Floats = NDArray[np.float64]
@@ -58,6 +60,8 @@ class Observing:
         Errors of its zero points.
     phases : tuple of float, d
         Rest-frame days from maximum that are kept.
+    templates : mapping of str to TimeSeries
+        Spectra of the classes that are not type Ia.
     """
 
     exposures: Exposures
@@ -68,6 +72,7 @@ class Observing:
     needs_spectrum: bool = True
     modes: CalibrationModes = field(default_factory=CalibrationModes)
     phases: tuple[float, float] = PHASES
+    templates: Mapping[str, TimeSeries] = field(default_factory=dict)
 
     @property
     def bands(self) -> tuple[str, ...]:
@@ -81,6 +86,7 @@ class Observing:
             "detection": asdict(self.detection),
             "spectroscopy": asdict(self.spectroscopy) if self.spectroscopy else None,
             "needs_spectrum": self.needs_spectrum,
+            "templates": {kind: series.name for kind, series in self.templates.items()},
         }
 
 
@@ -130,8 +136,9 @@ def observe_targets(
         model in every passband, or a mode is of an unknown passband.
     """
     require_x64()
-    sky = _Sky(observing=observing, salt=load_salt(model), threads=threads)
-    sample = salt_sample(targets, truth)
+    others = _of_templates(targets, truth, observing.templates)
+    sky = _Sky(observing=observing, salt=load_salt(model), threads=threads, others=others)
+    sample = salt_sample(targets, truth, others)
     observing.modes.check()
     epochs = _visited(sky, targets, sample)
     names = targets["sn"].tolist()
@@ -180,6 +187,8 @@ class _Sky:
     observing: Observing
     salt: SaltModel
     threads: int | None
+    others: Mapping[int, tuple[TimeSeries, float]]
+    """Template and peak magnitude of the targets that are not of type Ia, by row."""
 
     @cached_property
     def bands(self) -> tuple[str, ...]:
@@ -195,7 +204,10 @@ class _Sky:
 
     def covers(self, z: Floats) -> NDArray[np.bool_]:
         """Whether the model has a passband at a redshift, shape (sn, band)."""
-        low, high = np.asarray(self.salt.surfaces.wave)[[0, -1]]
+        wave = np.tile(np.asarray(self.salt.surfaces.wave)[[0, -1]], (len(z), 1))
+        for row, (series, _) in self.others.items():
+            wave[row] = series.wave[[0, -1]]
+        low, high = wave.T[:, :, None]
         ends = np.array([support(one)[0][[0, -1]] for one in self.passbands])
         stretch = 1.0 + z[:, None]
         return (ends[:, 0] >= low * stretch) & (ends[:, 1] <= high * stretch)
@@ -238,14 +250,40 @@ class _Sky:
             first=first,
             threads=self.threads,
         )
+        for row, (series, peak_mag) in self.others.items():
+            own = slice(first[row], first[row + 1])
+            flux[own] = template_fluxes(
+                series,
+                self.passbands,
+                z=float(sample.z[row]),
+                t0=float(sample.t0[row]),
+                peak_mag=peak_mag,
+                mwebv=float(sample.mwebv[row]),
+                mjd=mjd[own],
+                band=band[own],
+            )
         about = flux[is_peak].reshape(len(sample), n_peak)
         shown = np.where(self.covers(sample.z)[:, rows], about, 0.0)
         brightest = shown.max(axis=1, initial=np.finfo(float).tiny)
         return flux[~is_peak], ZP_NJY - 2.5 * np.log10(brightest)
 
 
-def salt_sample(targets: Targets, truth: Truth) -> SaltSample:
-    """True parameters of the targets."""
+def _of_templates(
+    targets: Targets, truth: Truth, templates: Mapping[str, TimeSeries]
+) -> dict[int, tuple[TimeSeries, float]]:
+    """Template and peak magnitude of each target of a class that has one."""
+    if not templates or len(targets) != len(truth):
+        return {}
+    kinds, peaks = targets["class"].tolist(), truth["mb_true"].tolist()
+    return {row: (templates[k], peaks[row]) for row, k in enumerate(kinds) if k in templates}
+
+
+def salt_sample(
+    targets: Targets,
+    truth: Truth,
+    others: Mapping[int, tuple[TimeSeries, float]] = MappingProxyType({}),
+) -> SaltSample:
+    """True parameters of the targets; of those of a template no SALT flux."""
     if not np.array_equal(targets["sn"], truth["sn"]):
         raise InputError(
             f"targets and truth must be of the same supernovae in one order, got {len(targets)} "
@@ -253,12 +291,16 @@ def salt_sample(targets: Targets, truth: Truth) -> SaltSample:
         )
     columns = {name: truth[f"{name}_true"] for name in ("t0", "x0", "x1", "c")}
     columns |= {"z": targets["z_hel"], "mwebv": np.nan_to_num(targets["mwebv"])}
+    for name in ("x0", "x1", "c"):
+        columns[name] = columns[name].copy()
+        columns[name][list(others)] = 0.0
     bad = np.flatnonzero(~np.all([np.isfinite(one) for one in columns.values()], axis=0))
     if len(bad):
         raise InputError(
             f"{targets['sn'][bad[0]]}: no light curve without finite z, t0, x0, x1 and c (and "
-            f"{len(bad) - 1} others); core-collapse supernovae have none: take "
-            "targets.select(mask) and truth.select(mask) of those of type Ia"
+            f"{len(bad) - 1} others); core-collapse supernovae have none without a template of "
+            "their class: give templates=, or targets.select(mask) and truth.select(mask) of those "
+            "of type Ia"
         )
     nodes = [f"{name}_true" for name in SCATTER_NODES]
     if not set(nodes) <= set(truth.table.column_names):

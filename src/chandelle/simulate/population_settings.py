@@ -8,6 +8,7 @@ import equinox as eqx
 
 from chandelle.core.errors import InputError
 from chandelle.simulate import brightness, environment, salt_parameters, sightline
+from chandelle.simulate.contaminants import with_contaminants
 from chandelle.simulate.piece import Piece, near_name, real
 from chandelle.simulate.pieces import Population
 from chandelle.simulate.settings import PopulationSettings
@@ -45,7 +46,12 @@ def population_of(settings: PopulationSettings) -> Population:
     changed = {
         name: _piece(name, dict(values), population) for name, values in settings.pieces.items()
     }
-    return population.with_pieces(**changed)
+    population = population.with_pieces(**changed)
+    if not settings.contaminant_fraction:
+        return population
+    return with_contaminants(
+        population, fraction=settings.contaminant_fraction, classes=tuple(settings.templates)
+    )
 
 
 def _piece(name: str, values: dict[str, float | str], population: Population) -> Piece:

@@ -9,6 +9,7 @@ from chandelle.core.config import StageConfig
 from chandelle.core.errors import InputError
 from chandelle.instrument.passbands import list_passbands
 from chandelle.physics.distance import Cosmology
+from chandelle.simulate.contaminants import CLASSES
 from chandelle.simulate.modes import CalibrationModes
 from chandelle.simulate.selection import Detection, Spectroscopy
 
@@ -42,13 +43,28 @@ class PopulationSettings(StageConfig):
     """The supernovae: options of `supernova_population`, and pieces put in place of its own.
 
     `pieces` has a table a piece: `piece`, its class in `population_settings.PIECES` where it is not
-    that of the default population, and its parameters.
+    that of the default population, and its parameters. A `contaminant_fraction` of core-collapse
+    supernovae takes `templates`: by class (SN II, SN Ic, ...), a file of phase, wave and flux;
+    classes without one are not drawn.
     """
 
     model_config = _FINITE
     chromatic: bool = False
     outlier_fraction: float = Field(default=0.0, ge=0.0, le=1.0)
+    contaminant_fraction: float = Field(default=0.0, ge=0.0, le=1.0)
+    templates: dict[str, str] = Field(default_factory=dict)
     pieces: dict[str, dict[str, float | str]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _has_templates(self) -> "PopulationSettings":
+        unknown = sorted(set(self.templates) - set(CLASSES[1:]))
+        if unknown:
+            raise ValueError(
+                f"templates: no class {', '.join(unknown)}; there are {', '.join(CLASSES[1:])}"
+            )
+        if bool(self.templates) != (self.contaminant_fraction > 0.0):
+            raise ValueError("give a contaminant_fraction and templates, or neither of them")
+        return self
 
 
 class RateSettings(StageConfig):
@@ -78,11 +94,12 @@ class SurveySettings(StageConfig):
     """One survey: where and when it looks, and whom it finds.
 
     `log` is that of a kind (ztf, deep, hsc, lsst), drawn for so many `nights`, or a file of
-    exposures; with `group`, its fields of that group alone. Its camera is one of chandelle or a
-    file, or else a disk of `radius_deg` about the pointing. Supernovae peak anywhere between
-    `margin_days` after the first exposure and before the last one, in the `footprint` (ra_min,
-    ra_max, dec_min, dec_max), or in its fields: as many as the rate gives, or as it takes to have
-    `n` of them in the sample.
+    exposures, whose names of bands `bands` explains (`{g = "lsstg"}`, empty to leave one out); with
+    `group`, its fields of that group alone. Its camera is one of chandelle or a file, or else a
+    disk of `radius_deg` about the pointing. Supernovae peak anywhere between `margin_days` after
+    the first exposure and before the last one, in the `footprint` (ra_min, ra_max, dec_min,
+    dec_max), or in its fields: as many as the rate gives, or as it takes to have `n` of them in the
+    sample.
     """
 
     model_config = _FINITE
@@ -91,6 +108,7 @@ class SurveySettings(StageConfig):
     nights: int = Field(default=0, ge=0)
     first_night: int | None = None
     group: str = ""
+    bands: dict[str, str] = Field(default_factory=dict)
     camera: str = ""
     radius_deg: float = Field(default=0.0, ge=0.0)
     footprint: tuple[float, float, float, float] | None = None
@@ -108,6 +126,8 @@ class SurveySettings(StageConfig):
             raise ValueError("give a camera or a radius_deg, one of them")
         if is_path(self.log) and (self.group or self.nights or self.first_night is not None):
             raise ValueError("a log from a file takes no group, nights or first_night")
+        if self.bands and not is_path(self.log):
+            raise ValueError("bands: what is drawn has the names of passbands; leave them out")
         return self
 
 
@@ -187,7 +207,7 @@ class SampleSettings(StageConfig):
 
     def without_supernovae(self) -> "SampleSettings":
         """The same with what makes the logs alone, all else as by default."""
-        of_log = ("name", "log", "nights", "first_night", "group", "camera", "radius_deg")
+        of_log = ("name", "log", "nights", "first_night", "group", "bands", "camera", "radius_deg")
         surveys = tuple(
             SurveySettings(z_max=1.0, **{name: getattr(one, name) for name in of_log})
             for one in self.surveys
@@ -204,7 +224,13 @@ class SampleSettings(StageConfig):
             one.model_copy(update={"log": whole(one.log), "camera": whole(one.camera)})
             for one in self.surveys
         )
-        return self.model_copy(update={"surveys": surveys, "model": whole(self.model)})
+        templates = self.population.templates.items()
+        population = self.population.model_copy(
+            update={"templates": {kind: str((folder / path).resolve()) for kind, path in templates}}
+        )
+        return self.model_copy(
+            update={"surveys": surveys, "model": whole(self.model), "population": population}
+        )
 
     def changed(
         self, *, n: Mapping[str, int] | None = None, selection: bool | None = None

@@ -29,6 +29,7 @@ from chandelle.simulate.population_settings import population_of
 from chandelle.simulate.rate import PowerLawRate
 from chandelle.simulate.selection import lottery
 from chandelle.simulate.settings import SampleSettings, SurveySettings
+from chandelle.simulate.templates import TimeSeries, read_templates
 from chandelle.simulate.truth import Truth
 
 LOGS: Mapping[str, LogSettings] = {
@@ -73,6 +74,11 @@ class SurveySimulation:
             return kind
         return replace(kind, first_night=self.settings.first_night)
 
+    @cached_property
+    def templates(self) -> dict[str, TimeSeries]:
+        """Spectra of the classes that are not type Ia."""
+        return read_templates(self.sample.population.templates)
+
     def exposures(self) -> Exposures:
         """Draw or read the log.
 
@@ -105,7 +111,8 @@ class SurveySimulation:
                 f"{self.name}: no log {path}{near_name(str(path), LOGS)}; or give a file of "
                 "exposures (.parquet, .csv)"
             )
-        return read_exposures(path, survey=self.name)
+        bands = {name: own or None for name, own in self.settings.bands.items()}
+        return read_exposures(path, survey=self.name, bands=bands)
 
     def view(self) -> FieldOfView:
         """Field of view of the camera."""
@@ -262,6 +269,7 @@ class SurveySimulation:
             spectroscopy=survey.spectroscopy,
             needs_spectrum=self.sample.selection,
             modes=self.sample.modes_of(self.name),
+            templates=self.templates,
         )
         how = {"seed": self.seed, "survey": self.name, "model": self.sample.model}
         return observe_targets(targets, truth, observing, **how, threads=threads)

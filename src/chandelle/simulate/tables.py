@@ -64,6 +64,11 @@ def simulate_fits(
     (5, 'simulated')
     """
     settings = sample_settings(preset, n=n, selection=selection)
+    if settings.population.contaminant_fraction:
+        raise InputError(
+            "SALT fits without light curves are of type Ia alone: leave contaminant_fraction and "
+            "templates out, or simulate light curves"
+        )
     fits, truths = [], dict[str, Truth]()
     for name in settings.names:
         survey = SurveySimulation(sample=settings, name=name, seed=seed)

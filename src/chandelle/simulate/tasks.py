@@ -76,7 +76,8 @@ def _task(config: SimulateConfig, stage: str, survey: str, call: str, **how: Any
 def _inputs(home: Home, sample: SampleSettings, survey: SurveySettings) -> dict[str, str]:
     """Files that settings name: a log, a camera, a model."""
     named = (survey.log, survey.camera, sample.model)
-    return home.inputs(*(word for word in named if is_path(word)))
+    templates = sample.population.templates.values()
+    return home.inputs(*(word for word in named if is_path(word)), *templates)
 
 
 def _plan_logs(home: Home, config: SimulateConfig) -> list[Task]:

@@ -116,6 +116,19 @@ HOSTILE = {
 }
 
 
+@pytest.mark.parametrize("spelling", ["ztf_{}", "ZTF_{}", "z{}", "p48{}"])
+def test_names_of_bands_as_in_tables_of_light_curves(spelling):
+    frame = pd.DataFrame(SKYSURVEY)
+    frame["band"] = [spelling.format(name[-1]) for name in frame["band"]]
+    log = read_exposures(frame)
+    assert log["band"].tolist() == SKYSURVEY["band"]
+    facts = log.meta.provenance["log"]["band_names"]
+    assert (facts["aliases_version"], facts["renamed"][spelling.format("g")]) == (1, "ztfg")
+    mine = read_exposures(frame, bands={spelling.format("g"): "LSST_y"})
+    assert mine["band"].tolist() == ["lssty", "ztfr", "ztfi"]
+    assert "band_names" not in read_exposures(pd.DataFrame(SKYSURVEY)).meta.provenance["log"]
+
+
 def test_each_hostile_row_has_its_reason():
     good = pd.DataFrame(OWN)
     rows = [
@@ -139,7 +152,9 @@ def test_each_hostile_row_has_its_reason():
 
 def test_unusable_logs_say_why(tmp_path):
     own = pd.DataFrame(OWN)
-    with pytest.raises(InputError, match=r"unknown band 'g'.*bands=\{'g': 'ztfg'\}"):
+    with pytest.raises(
+        InputError, match=r"unknown band 'g' \(near: lsstg, ztfg\).*bands=\{'g': 'ztfg'\}"
+    ):
         read_exposures(own.assign(band=["g", "ztfr", "ztfi"]))
     assert (
         read_exposures(own.assign(band="g"), bands={"g": "ztfg"})["band"].tolist() == ["ztfg"] * 3

@@ -12,19 +12,15 @@ from numpy.typing import NDArray
 from chandelle.core.errors import InputError
 from chandelle.core.flags import Flag
 from chandelle.core.units import ZP_NJY, nanojansky_from_zp
+from chandelle.instrument.band_names import ALIASES_VERSION, explain_bands
 from chandelle.instrument.passbands import list_passbands
-from chandelle.lightcurve.ingest.band_names import (
-    ALIASES_VERSION,
-    explain_bands,
-    is_known,
-    resolve_bands,
-)
 from chandelle.lightcurve.ingest.coded import Coded, first_rows
 from chandelle.lightcurve.ingest.fluxes import signs
 from chandelle.lightcurve.ingest.lost import Lost
 from chandelle.lightcurve.ingest.positions import place_epochs, positions_in
 from chandelle.lightcurve.ingest.suspects import Epochs, find_suspects, repeated_flux
 from chandelle.lightcurve.ingest.systems import System, ab_offsets, read_systems
+from chandelle.lightcurve.ingest.table_bands import is_known, resolve_bands
 from chandelle.lightcurve.ingest.tables import TEXT_COLUMNS, Rows, take
 from chandelle.lightcurve.ingest.validate import (
     REASONS,
@@ -155,7 +151,10 @@ def _line(
     unknown = columns["band"].take(reasons == REASONS.index("band_unknown"))
     if len(unknown):
         names = unknown.values[unknown.is_used()].tolist()
-        line += f"; {explain_bands(names, known)}"
+        line += (
+            f"; {explain_bands(names, known)}; say what they are with bands={{name: passband}}, or "
+            "give their curves with passbands="
+        )
     return line
 
 

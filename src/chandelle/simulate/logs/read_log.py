@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from chandelle.core.errors import InputError
+from chandelle.instrument.band_names import ALIASES_VERSION, BAND_ALIASES, explain_bands
 from chandelle.instrument.passbands import list_passbands
 from chandelle.products.exposures import Exposures
 from chandelle.products.product import Meta, read_meta, read_parquet
@@ -81,7 +82,8 @@ def read_exposures(
     survey : str
         Its name, where there is no column `survey`.
     bands : mapping of str to str or None, optional
-        What the log's names of bands mean; None leaves the exposures of a band out.
+        What the log's names of bands mean, before the aliases that are known anyhow (`ZTF_g`,
+        `lsst_r`); None leaves the exposures of a band out.
     fields : Fields, optional
         Where the fields are, for logs without ra and dec.
 
@@ -114,7 +116,7 @@ def read_exposures(
     bad: dict[str, NDArray[np.bool_]] = {}
     columns["field"] = _numbers(frame, field_name)
     _place(frame, columns, bad, fields, label, field_name)
-    _name_bands(frame, columns, bad, bands or {}, label)
+    renamed = _name_bands(frame, columns, bad, bands or {}, label)
     _depths(frame, columns, bad, is_skysurvey)
     for name in _CONDITIONS:
         columns[name] = _numbers(frame, name)
@@ -131,7 +133,14 @@ def read_exposures(
         columns[name] = np.where(np.isfinite(values), values, 0.0).astype(np.int64)
     keep, counts = _rejected(bad, len(frame), label)
     rows = keep[np.argsort(columns["mjd"][keep], kind="stable")]
-    facts = {"source": label, "rows": len(frame), "used": len(rows), "rejected": counts}
+    facts: dict[str, Any] = {
+        "source": label,
+        "rows": len(frame),
+        "used": len(rows),
+        "rejected": counts,
+    }
+    if renamed:
+        facts["band_names"] = {"aliases_version": ALIASES_VERSION, "renamed": renamed}
     _log.info("exposures read", extra=facts)
     kept: dict[str, Sequence | np.ndarray] = {name: each[rows] for name, each in columns.items()}
     return Exposures.from_columns(kept, meta=meta.with_provenance(log=facts))
@@ -225,22 +234,28 @@ def _name_bands(
     bad: dict[str, NDArray[np.bool_]],
     bands: Mapping[str, str | None],
     label: str,
-) -> None:
-    """Names of passbands; a name that means nothing stops the reading, it may be all of a band."""
+) -> dict[str, str]:
+    """Names of passbands, and which were given others.
+
+    A name that means nothing stops the reading, it may be all of a band.
+    """
     names = _words(frame, "band")
     different, of_row = np.unique(names, return_inverse=True)
     meant = [bands.get(str(name), str(name)) for name in different]
     known = set(list_passbands())
-    unknown = [str(n) for n, m in zip(different, meant, strict=True) if m and m not in known]
+    meant = [name if name in known else BAND_ALIASES.get(name or "", name) for name in meant]
+    pairs = list(zip(different.tolist(), meant, strict=True))
+    unknown = [name for name, own in pairs if own and own not in known]
     if unknown:
         raise InputError(
-            f"{label}: unknown band {', '.join(map(repr, unknown))}; say what it is with "
+            f"{label}: {explain_bands(unknown, known)}; say what it is with "
             f"bands={{{unknown[0]!r}: 'ztfg'}} (None leaves its exposures out); passbands: "
             f"{', '.join(sorted(known))}"
         )
     columns["band"] = np.array([name or "" for name in meant])[of_row]
     bad["band_missing"] = names == ""
     bad["band_left_out"] = np.array([name is None for name in meant])[of_row]
+    return {name: own for name, own in pairs if own and own != name}
 
 
 def _depths(
