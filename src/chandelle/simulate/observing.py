@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from chandelle.core.errors import InputError
@@ -18,7 +19,7 @@ from chandelle.physics.salt import SaltModel, load_salt
 from chandelle.products.exposures import Exposures
 from chandelle.products.lightcurves import LightCurves
 from chandelle.products.passband import Passband
-from chandelle.products.schema import table_from_columns
+from chandelle.products.schema import table_from_columns, text_of
 from chandelle.products.targets import Targets
 from chandelle.simulate.chromatic import SCATTER_NODES, SCATTER_WAVES
 from chandelle.simulate.curves import SaltSample, true_fluxes
@@ -305,13 +306,13 @@ def _lightcurves(
     visits, log, modes = epochs.visits, sky.observing.exposures, sky.observing.modes
     kept = np.flatnonzero(is_selected[visits.target])
     columns = {
-        "sn": targets["sn"][visits.target[kept]],
+        "sn": text_of(targets.table["sn"], visits.target[kept]),
         "mjd": epochs.mjd[kept],
-        "band": np.asarray(sky.bands)[epochs.band[kept]],
+        "band": text_of(pa.chunked_array([sky.bands]), epochs.band[kept]),
         "flux": flux[kept],
         "flux_err": flux_err[kept],
         "zp": np.full(len(kept), ZP_NJY),
-        "exposure": log["exposure"][visits.exposure[kept]],
+        "exposure": text_of(log.table["exposure"], visits.exposure[kept]),
     }
     lightcurves = LightCurves(
         table=table_from_columns(columns),

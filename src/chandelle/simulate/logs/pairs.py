@@ -86,9 +86,8 @@ def pointings_of(
     n = 2 * int(np.ceil(1.0 / size)) + 2
     _, cell = np.unique((x * n + y) * n + z, return_inverse=True)
     order = np.lexsort((mjd, cell))
-    alpha = np.radians(ra)
-    east = np.column_stack([-np.sin(alpha), np.cos(alpha), np.zeros(len(ra))])
-    north = np.cross(toward, east)
+    # One is 90 deg ahead along the equator, the other up the meridian.
+    east, north = directions(ra + 90.0, np.zeros(len(ra))), directions(ra, dec + 90.0)
     turn = np.radians(rotation)
     return Pointings(
         first=np.concatenate([[0], np.cumsum(np.bincount(cell))]).astype(np.int64),
