@@ -12,7 +12,7 @@ from chandelle.core.config import StageConfig
 from chandelle.core.errors import InputError
 from chandelle.core.flags import Flag, describe
 from chandelle.core.provenance import sha256_file, versions
-from chandelle.core.rng import key_for
+from chandelle.core.rng import key_for, keys_for, name_numbers
 from chandelle.core.units import ZP_NJY, nanojansky_from_zp
 
 
@@ -31,6 +31,28 @@ def test_keys_depend_on_names_only():
     assert len(different) == 100
     assert np.any(key_for(3, "a") != key_for(4, "a"))
     assert np.all(key_for(key_for(3, "a"), "b") == key_for(3, "a", "b"))
+
+
+def test_many_keys_are_those_of_each_name():
+    root, names = key_for(3, "a"), ["b", "", "SN000017", "näher", 12, "a longer name than others"]
+    for name, key in zip(names, keys_for(root, names), strict=True):
+        assert np.all(key == key_for(root, name))
+
+
+def test_numbers_of_names_are_those_of_the_hash_as_published():
+    # Test vectors of its authors, 64 bits, FNV-1a.
+    known = {"": 0xCBF29CE484222325, "a": 0xAF63DC4C8601EC8C, "foobar": 0x85944171F73967E8}
+    found = name_numbers(list(known)).astype(object)
+    assert [(high << 32) + low for high, low in found] == list(known.values())
+
+
+def test_no_two_of_a_million_names_share_a_key():
+    # 32 bits had 116 pairs. Names of supernovae, then of exposures.
+    names = [f"SN{i:06d}" for i in range(600_000)]
+    names += [f"ZTF-{58000 + i // 1000}-{i % 1000:04d}" for i in range(400_000)]
+    keys = np.asarray(jax.random.key_data(keys_for(key_for(1, "epochs"), names)))
+    sorted_keys = np.sort(keys.view(np.uint64)[:, 0])
+    assert np.all(np.diff(sorted_keys) > 0)
 
 
 def test_flags_are_spelled():

@@ -1,12 +1,13 @@
 """Random keys named after what they draw, so no answer depends on chunking or worker count."""
 
-import hashlib
 from collections.abc import Sequence
 
 import jax
 import numpy as np
-from jaxtyping import Array, Key
+from jaxtyping import Array, Key, UInt32
 from numpy.typing import NDArray
+
+_FNV_START, _FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
 
 
 def key_for(root: int | Key[Array, ""], *names: str | int) -> Key[Array, ""]:
@@ -32,8 +33,8 @@ def key_for(root: int | Key[Array, ""], *names: str | int) -> Key[Array, ""]:
     False
     """
     key = jax.random.key(root) if isinstance(root, int) else root
-    for name in names:
-        key = jax.random.fold_in(key, _number(name))
+    for high, low in name_numbers(names).tolist():
+        key = jax.random.fold_in(jax.random.fold_in(key, high), low)
     return key
 
 
@@ -61,15 +62,50 @@ def keys_for(root: Key[Array, ""], names: Sequence[str | int]) -> Key[Array, " n
     numbers = name_numbers(names)
     # Of few lengths, so that few programs serve any number.
     size = 1 << max(len(numbers) - 1, 15).bit_length()
-    padded = np.pad(numbers, (0, size - len(numbers)))
-    return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(root, padded)[: len(numbers)]
+    padded = np.pad(numbers, ((0, size - len(numbers)), (0, 0)))
+    return _folded(root, padded)[: len(numbers)]
+
+
+@jax.jit
+def _folded(root: Key[Array, ""], numbers: UInt32[Array, "name 2"]) -> Key[Array, " name"]:
+    """Fold the number of each name into a key."""
+    return jax.vmap(lambda pair: jax.random.fold_in(jax.random.fold_in(root, pair[0]), pair[1]))(
+        numbers
+    )
 
 
 def name_numbers(names: Sequence[str | int]) -> NDArray[np.uint32]:
-    """Give what each of many names is folded into a key as, shape (name,)."""
-    return np.array([_number(name) for name in names], dtype=np.uint32)
+    """Give what each of many names is folded into a key as: a hash of 64 bits, FNV-1a.
 
+    With 64 bits two of a million names share a number with a chance of 3e-8. A hash of plain
+    arithmetic is made of all names at once, a byte of each after the other.
 
-def _number(name: str | int) -> int:
-    """What a name is folded in as."""
-    return int.from_bytes(hashlib.sha256(str(name).encode()).digest()[:4], "little")
+    Parameters
+    ----------
+    names : sequence of str or int
+        An integer counts as the text of its digits.
+
+    Returns
+    -------
+    array, shape (name, 2)
+        The upper and the lower 32 bits.
+
+    References
+    ----------
+    G. Fowler, L. C. Noll, K.-P. Vo, D. Eastlake and T. Hansen, The FNV Non-Cryptographic Hash
+    Algorithm, IETF.
+
+    Examples
+    --------
+    >>> high, low = name_numbers(["foobar"])[0]
+    >>> f"{high:x}{low:x}"
+    '85944171f73967e8'
+    """
+    texts = [str(name).encode() for name in names]
+    size = np.fromiter(map(len, texts), np.int64, len(texts))
+    data, start = np.frombuffer(b"".join(texts), np.uint8), np.cumsum(size) - size
+    number = np.full(len(texts), _FNV_START, np.uint64)
+    for place in range(size.max(initial=0)):
+        rows = np.flatnonzero(size > place)
+        number[rows] = (number[rows] ^ data[start[rows] + place]) * _FNV_PRIME
+    return np.column_stack([number >> 32, number & 0xFFFFFFFF]).astype(np.uint32)

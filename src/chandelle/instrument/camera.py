@@ -17,6 +17,9 @@ from chandelle.instrument.ccd import DEG_PER_ARCSEC, Ccd, Quadrant
 from chandelle.instrument.passbands import list_passbands, load_passband, read_passband
 from chandelle.products.passband import Passband
 
+_MARGIN_DEG = 1e-6
+"""About a CCD, for the rounding of what lies on its border."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
@@ -172,17 +175,25 @@ class Camera:
         x, y : array, pixel
             In the quadrant, along the axes of the CCD; NaN where `rcid` is -1.
         """
-        rcid = np.full(np.shape(xi), -1)
+        places = np.ravel(xi), np.ravel(eta)
+        rcid = np.full(len(places[0]), -1)
         x, y = np.full(rcid.shape, np.nan), np.full(rcid.shape, np.nan)
         for ccd in self.ccds:
-            column, row = ccd.to_pixel(xi, eta)
+            corners = np.concatenate([ccd.corners(each) for each in ccd.quadrants])
+            low, high = corners.min(axis=0) - _MARGIN_DEG, corners.max(axis=0) + _MARGIN_DEG
+            near = np.ones(rcid.shape, dtype=bool)
+            for place, start, stop in zip(places, low, high, strict=True):
+                near &= (place >= start) & (place <= stop)
+            rows = np.flatnonzero(near)
+            column, row = ccd.to_pixel(*(place[rows] for place in places))
             for each in ccd.quadrants:
                 dx, dy = column - each.x0, row - each.y0
                 is_in = (dx >= -0.5) & (dx < each.n_columns - 0.5)
                 is_in &= (dy >= -0.5) & (dy < each.n_rows - 0.5)
-                rcid = np.where(is_in, each.rcid, rcid)
-                x, y = np.where(is_in, dx, x), np.where(is_in, dy, y)
-        return rcid, x, y
+                rcid[rows[is_in]] = each.rcid
+                x[rows[is_in]], y[rows[is_in]] = dx[is_in], dy[is_in]
+        shape = np.shape(xi)
+        return rcid.reshape(shape), x.reshape(shape), y.reshape(shape)
 
     def subset(
         self,

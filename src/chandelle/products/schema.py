@@ -1,6 +1,6 @@
 """Schemas: the columns of a product with their types and units, and the check of a table."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from chandelle.core.errors import InputError
 
+_TEXT_ROWS = 1 << 22
 _FILL = {"double": np.nan, "string": "", "int64": 0, "int32": 0, "bool": False}
 
 
@@ -90,7 +91,9 @@ class Schema:
         return pc.fill_null(array, fill)
 
 
-def table_from_columns(columns: dict[str, Sequence | np.ndarray]) -> pa.Table:
+def table_from_columns(
+    columns: Mapping[str, Sequence | np.ndarray | pa.ChunkedArray],
+) -> pa.Table:
     """Make an arrow table of named columns of one length; two axes make a column of lists.
 
     Raises
@@ -101,13 +104,44 @@ def table_from_columns(columns: dict[str, Sequence | np.ndarray]) -> pa.Table:
     lengths = {name: len(values) for name, values in columns.items()}
     if len(set(lengths.values())) > 1:
         raise InputError(f"columns must have one length, got {lengths}")
-    return pa.table({name: _arrow(np.asarray(values)) for name, values in columns.items()})
+    return pa.table({name: _arrow(values) for name, values in columns.items()})
 
 
-def _arrow(values: np.ndarray) -> pa.Array:
+def _arrow(values: Sequence | np.ndarray | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    if isinstance(values, pa.ChunkedArray):
+        return values
+    values = np.asarray(values)
     if values.ndim == 1:
         return pa.array(values)
     return pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), values.shape[1])
+
+
+def text_of(names: pa.ChunkedArray, rows: np.ndarray) -> pa.ChunkedArray:
+    """Make a column of text that repeats some names.
+
+    Parameters
+    ----------
+    names : ChunkedArray
+        Each once.
+    rows : array of int, shape (row,)
+        Which of them stands in each row.
+
+    Returns
+    -------
+    ChunkedArray
+        In pieces of less text than an arrow array can hold.
+
+    Examples
+    --------
+    >>> text_of(pa.chunked_array([["g", "r"]]), np.array([1, 0, 1])).to_pylist()
+    ['r', 'g', 'r']
+    """
+    parts = [
+        names.take(pa.array(rows[start : start + _TEXT_ROWS]))
+        for start in range(0, len(rows), _TEXT_ROWS)
+    ]
+    chunks = [chunk for part in parts for chunk in part.chunks]
+    return pa.chunked_array(chunks, type=names.type)
 
 
 def numpy_of(column: pa.ChunkedArray) -> np.ndarray:

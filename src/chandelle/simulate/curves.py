@@ -155,8 +155,9 @@ def _check(epochs: CurveEpochs, n_sn: int, n_band: int) -> None:
 def _bands_of(passbands: Sequence[Passband]) -> CurveBands:
     """Samples of passbands with weights that make nJy on the AB scale."""
     samples = [band_samples(passband) for passband in passbands]
-    n_sample = np.array([len(one.wave) for one in samples], dtype=np.int64)
-    longest = int(n_sample.max(initial=1))
+    # Without the padding at the end, which has no weight.
+    n_sample = np.array([np.flatnonzero(one.weight)[-1] + 1 for one in samples], dtype=np.int64)
+    longest = max((len(one.wave) for one in samples), default=1)
 
     def padded(rows: Iterable[ArrayLike]) -> Floats:
         arrays = [np.asarray(row) for row in rows]

@@ -92,13 +92,14 @@ def _measured(
     depth: Float[Array, " pair"],
     zp: Float[Array, " pair"],
     data: UInt32[Array, "pair word"],
-    numbers: UInt32[Array, " pair"],
+    numbers: UInt32[Array, "pair word"],
 ) -> tuple[Float[Array, " pair"], Float[Array, " pair"]]:
     """Error and noise of each pair."""
     error = flux_error(flux, depth, zp)
 
-    def draw(words: UInt32[Array, " word"], number: UInt32[Array, ""]) -> Float[Array, ""]:
-        key = jax.random.fold_in(jax.random.wrap_key_data(words), number)
+    def draw(words: UInt32[Array, " word"], number: UInt32[Array, " word"]) -> Float[Array, ""]:
+        key = jax.random.wrap_key_data(words)
+        key = jax.random.fold_in(jax.random.fold_in(key, number[0]), number[1])
         return jax.random.normal(key, dtype=float)
 
     return error, error * jax.vmap(draw)(data, numbers)

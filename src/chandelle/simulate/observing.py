@@ -1,6 +1,6 @@
 """Light curves: targets, seen by the exposures of a log, with their noise and their selection."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from chandelle.core.errors import InputError
@@ -20,7 +21,7 @@ from chandelle.physics.salt import SaltModel, load_salt
 from chandelle.products.exposures import Exposures
 from chandelle.products.lightcurves import LightCurves
 from chandelle.products.passband import Passband
-from chandelle.products.schema import table_from_columns
+from chandelle.products.schema import table_from_columns, text_of
 from chandelle.products.targets import Targets
 from chandelle.simulate.chromatic import SCATTER_NODES, SCATTER_WAVES
 from chandelle.simulate.curves import SaltSample, true_fluxes
@@ -34,7 +35,6 @@ from chandelle.simulate.truth import Truth
 Floats = NDArray[np.float64]
 PHASES = (-18.0, 45.0)
 """Rest-frame days from maximum that are kept: off the ends of the model, where its flux jumps."""
-_WINDOW_DAYS = 20.0
 _PEAK_PHASES = np.arange(-6.0, 7.0, 1.5)
 
 
@@ -319,41 +319,22 @@ def _visited(sky: _Sky, targets: Targets, sample: SaltSample) -> _Epochs:
             f"{targets['sn'][blind[0]]}: z = {sample.z[blind[0]]:.3f} is beyond the model "
             f"{sky.salt.name} in {', '.join(sky.bands)} (and {len(blind) - 1} others); lower z_max"
         )
-    all_mjd = observing.exposures["mjd"]
-    all_band = np.searchsorted(sky.bands, observing.exposures["band"].astype(str))
     start, stop = (sample.t0 + (1.0 + sample.z) * phase for phase in observing.phases)
+    # Pairs come in the order of the log, and are wanted in that of time.
+    order = np.argsort(observing.exposures["mjd"], kind="stable")
+    log, ra, dec = observing.exposures.select(order), targets["ra"], targets["dec"]
+    mjd, band = log["mjd"], np.searchsorted(sky.bands, log["band"].astype(str))
     parts: list[Visits] = []
-    for rows, shining in _windows(all_mjd, start, stop):
-        log, ra, dec = observing.exposures.select(rows), targets["ra"], targets["dec"]
-        for found in visits_in_parts(log, ra[shining], dec[shining], observing.view):
-            part = replace(found, target=shining[found.target], exposure=rows[found.exposure])
-            mjd, band = all_mjd[part.exposure], all_band[part.exposure]
-            keep = (mjd >= start[part.target]) & (mjd <= stop[part.target])
-            parts.append(part.select(keep & covers[part.target, band]))
+    for part in visits_in_parts(log, ra, dec, observing.view, start=start, stop=stop):
+        keep = covers[part.target, band[part.exposure]]
+        parts.append(part if keep.all() else part.select(keep))
     visits = Visits.joined(parts)
-    order = np.lexsort((visits.exposure, all_mjd[visits.exposure], visits.target))
-    visits = visits.select(order)
     return _Epochs(
-        visits=visits,
-        mjd=all_mjd[visits.exposure],
-        band=all_band[visits.exposure],
+        visits=replace(visits, exposure=order[visits.exposure]),
+        mjd=mjd[visits.exposure],
+        band=band[visits.exposure],
         first=np.searchsorted(visits.target, np.arange(len(sample) + 1)),
     )
-
-
-def _windows(
-    mjd: Floats, start: Floats, stop: Floats
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Exposures of some weeks, and the supernovae that shine then: most pairs never meet."""
-    if not (len(mjd) and len(start)):
-        return
-    number = np.floor((mjd - mjd.min()) / _WINDOW_DAYS).astype(int)
-    order = np.argsort(number, kind="stable")
-    for rows in np.split(order, np.flatnonzero(np.diff(number[order])) + 1):
-        first, last = mjd[rows].min(), mjd[rows].max()
-        shining = np.flatnonzero((start <= last) & (stop >= first))
-        if len(shining):
-            yield rows, shining
 
 
 def _lightcurves(
@@ -368,13 +349,13 @@ def _lightcurves(
     visits, log, modes = epochs.visits, sky.observing.exposures, sky.observing.modes
     kept = np.flatnonzero(is_selected[visits.target])
     columns = {
-        "sn": targets["sn"][visits.target[kept]],
+        "sn": text_of(targets.table["sn"], visits.target[kept]),
         "mjd": epochs.mjd[kept],
-        "band": np.asarray(sky.bands)[epochs.band[kept]],
+        "band": text_of(pa.chunked_array([sky.bands]), epochs.band[kept]),
         "flux": flux[kept],
         "flux_err": flux_err[kept],
         "zp": np.full(len(kept), ZP_NJY),
-        "exposure": log["exposure"][visits.exposure[kept]],
+        "exposure": text_of(log.table["exposure"], visits.exposure[kept]),
     }
     lightcurves = LightCurves(
         table=table_from_columns(columns),

@@ -89,7 +89,8 @@ def simulate_lightcurves(
     for name in settings.names:
         survey = SurveySimulation(sample=settings, name=name, seed=seed)
         logs[name] = survey.exposures()
-        seen, truths[name] = survey.observe(*survey.targets(logs[name]), logs[name])
+        drawn = survey.targets(logs[name])
+        seen, truths[name] = survey.observe(*drawn, survey.observing(logs[name]))
         lightcurves.append(seen)
     return SimulatedSample(
         lightcurves=join_lightcurves(lightcurves, labels=settings.names, is_shared=False),

@@ -168,10 +168,14 @@ class SurveySimulation:
         def draw(n: int | None) -> tuple[Targets, Truth]:
             return self._drawn(footprint, season, n)
 
-        def seen(targets: Targets, truth: Truth) -> NDArray[np.bool_]:
-            return self.observe(targets, truth, exposures)[1]["is_selected"]
+        if self.settings.n is None:
+            return draw(None)
+        observing = self.observing(exposures)
 
-        return draw(None) if self.settings.n is None else self._enough(draw, seen)
+        def seen(targets: Targets, truth: Truth) -> NDArray[np.bool_]:
+            return self.observe(targets, truth, observing)[1]["is_selected"]
+
+        return self._enough(draw, seen)
 
     def targets_without_log(self) -> tuple[Targets, Truth]:
         """Draw supernovae that are all found, selected by their magnitude in rest-frame B."""
@@ -248,28 +252,28 @@ class SurveySimulation:
             model=self.sample.model,
         )
 
-    def observe(
-        self,
-        targets: Targets,
-        truth: Truth,
-        exposures: Exposures,
-        *,
-        threads: int | None = None,
-    ) -> tuple[LightCurves, Truth]:
-        """Observe some of the supernovae."""
+    def observing(self, exposures: Exposures) -> Observing:
+        """Say how the survey observes: once for all that is observed with a log."""
         survey, made = self.settings, self.made_log
-        clouds: NDArray[np.float64] | None = None
-        if made is not None and len(targets):
-            clouds = log_clouds(exposures, made, seed=self.seed)
-        observing = Observing(
+        return Observing(
             exposures=exposures,
             view=self.view(),
-            clouds=clouds,
+            clouds=None if made is None else log_clouds(exposures, made, seed=self.seed),
             detection=survey.detection,
             spectroscopy=survey.spectroscopy,
             needs_spectrum=self.sample.selection,
             modes=self.sample.modes_of(self.name),
             templates=self.templates,
         )
+
+    def observe(
+        self,
+        targets: Targets,
+        truth: Truth,
+        observing: Observing,
+        *,
+        threads: int | None = None,
+    ) -> tuple[LightCurves, Truth]:
+        """Observe some of the supernovae."""
         how = {"seed": self.seed, "survey": self.name, "model": self.sample.model}
         return observe_targets(targets, truth, observing, **how, threads=threads)

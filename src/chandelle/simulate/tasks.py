@@ -168,9 +168,8 @@ def observe_block(task: Task, folder: Path) -> dict[str, Any]:
     rows = slice(task.settings["start"], task.settings["stop"])
     targets, truth = Targets.read(home / "targets.parquet"), Truth.read(home / "truth.parquet")
     chosen = np.arange(len(targets))[rows]
-    lightcurves, seen = simulation.observe(
-        targets.select(chosen), truth.select(chosen), _exposures(task, folder)
-    )
+    observing = simulation.observing(_exposures(task, folder))
+    lightcurves, seen = simulation.observe(targets.select(chosen), truth.select(chosen), observing)
     lightcurves.write(folder / task.outputs[0])
     seen.write(folder / task.outputs[1])
     return {"supernovae": len(lightcurves.targets), "drawn": len(seen), "epochs": len(lightcurves)}

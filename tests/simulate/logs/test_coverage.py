@@ -10,9 +10,9 @@ from chandelle.core.errors import InputError
 from chandelle.products.exposures import Exposures
 from chandelle.simulate.logs.coverage import (
     FieldOfView,
+    Visits,
     disk,
     rectangle,
-    to_tangent,
     visits_in_parts,
     visits_of,
 )
@@ -79,10 +79,11 @@ def test_places_in_the_focal_plane_are_those_of_a_wcs():
     xi = np.array([0.0, 1.0, -2.0, 3.0])
     eta = np.array([0.0, 0.5, 3.0, -3.0])
     ra, dec = wcs.wcs_pix2world(xi, eta, 1)
+    found = visits_of(exposures.select([4]), ra, dec, rectangle(7.0, 7.0))
+    assert found.target.tolist() == [0, 1, 2, 3]
+    assert np.allclose([found.xi, found.eta], [xi, eta], atol=1e-9, rtol=0.0)
     center = np.full(4, wcs.wcs.crval[0]), np.full(4, wcs.wcs.crval[1])
-    back = to_tangent(ra, dec, *center)
-    assert np.allclose(back, [xi, eta], atol=1e-9, rtol=0.0)
-    again = from_tangent(*center, *back)
+    again = from_tangent(*center, found.xi, found.eta)
     assert np.allclose(again, [ra % 360.0, dec], atol=1e-9, rtol=0.0)
 
 
@@ -125,6 +126,29 @@ def test_parts_are_the_whole(monkeypatch):
     pieces = visits_of(exposures, ra, dec, rectangle(7.0, 7.0))
     for name in ("target", "exposure", "xi", "eta"):
         assert np.array_equal(getattr(pieces, name), getattr(whole, name))
+
+
+def test_times_of_a_target_are_kept_to():
+    exposures = log(300)
+    ra, dec = directions(2000, 6)
+    start, view = 58000.0 + np.arange(2000) % 300, rectangle(7.0, 7.0)
+    whole = visits_of(exposures, ra, dec, view)
+    mjd = exposures["mjd"][whole.exposure]
+    inside = (mjd >= start[whole.target]) & (mjd <= start[whole.target] + 40.0)
+    assert 0 < inside.sum() < len(whole)
+    # A log in any order: exposures are sorted by their row.
+    for order in (np.arange(300), np.random.default_rng(1).permutation(300)):
+        found = Visits.joined(
+            list(
+                visits_in_parts(
+                    exposures.select(order), ra, dec, view, start=start, stop=start + 40.0
+                )
+            )
+        )
+        pairs = set(zip(found.target.tolist(), order[found.exposure].tolist(), strict=True))
+        expected = zip(whole.target[inside], whole.exposure[inside], strict=True)
+        assert pairs == {(int(a), int(b)) for a, b in expected}
+        assert np.all(np.diff(300 * found.target + found.exposure) > 0)
 
 
 def test_nothing_to_see_and_bad_positions():

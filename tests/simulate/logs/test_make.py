@@ -150,8 +150,8 @@ def test_lsst_takes_pairs_and_drills(years):
 
 
 def test_the_first_nights_are_the_same_however_many_follow():
-    ten, forty = (make_log(SMALL, seed=2, nights=n) for n in (10, 40))
-    again = make_log(SMALL, seed=2, nights=10)
+    ten, forty = (make_log(SMALL, seed=1, nights=n) for n in (10, 40))
+    again = make_log(SMALL, seed=1, nights=10)
     assert again.table.equals(ten.table)
     assert len(ten) > 50
     assert forty.select(forty["night"] < ZTF_LOG.first_night + 10).table.equals(ten.table)

@@ -82,6 +82,31 @@ def color_law_at(model: ModelArrays, wave: float) -> float:
 
 
 @compiled
+def color_law_of(model: ModelArrays, wave: Floats, n: int, law: Floats, slope: Floats) -> None:
+    """Fill `law` with the color law at n rest-frame wavelengths; `slope` is room to work in."""
+    width = WAVE_V - WAVE_B
+    low, high = (model.color_low - WAVE_B) / width, (model.color_high - WAVE_B) / width
+    total = 0.0
+    for i in range(n):
+        law[i], slope[i] = 0.0, 0.0
+    for j in range(len(model.color_law) + 1, -1, -1):
+        a = 0.0
+        if j > 1:
+            a = model.color_law[j - 2]
+            total += a
+        elif j == 1:
+            a = 1.0 - total
+        for i in range(n):
+            x = min(max((wave[i] - WAVE_B) / width, low), high)
+            slope[i] = slope[i] * x + law[i]
+            law[i] = law[i] * x + a
+    for i in range(n):
+        reduced = (wave[i] - WAVE_B) / width
+        x = min(max(reduced, low), high)
+        law[i] = -(law[i] + slope[i] * (reduced - x))
+
+
+@compiled
 def terms_needed(x: float, tolerance: float) -> int:
     """Taylor terms of exp(x) that leave less than `tolerance`, as `salt_bands.series_terms`."""
     if x == 0.0:
@@ -145,10 +170,10 @@ def fill_table(
     size = 2 * len(model.phase)
     for j in range(terms):
         clear(table[j], table.shape[1])
-    _multiply(table, model.templates, space.moments, first, last, terms, size)
-    _add_straight(table, model.templates, space.straight, first, last, terms, size)
+    multiply(table, model.templates, space.moments, first, last, terms, size)
+    add_straight(table, model.templates, space.straight, first, last, terms, size)
     if has_edge:
-        _add_ends(table, model.templates, space.ends, terms, size)
+        add_ends(table, model.templates, space.ends, terms, size)
     return terms, middle, has_edge
 
 
@@ -202,7 +227,7 @@ def _spread(
 
 
 @compiled
-def _multiply(
+def multiply(
     table: Floats,
     templates: Floats,
     moments: Floats,
@@ -235,7 +260,7 @@ def _multiply(
 
 
 @compiled
-def _add_straight(
+def add_straight(
     table: Floats,
     templates: Floats,
     straight: Floats,
@@ -255,7 +280,7 @@ def _add_straight(
 
 
 @compiled
-def _add_ends(table: Floats, templates: Floats, ends: Floats, terms: int, size: int) -> None:
+def add_ends(table: Floats, templates: Floats, ends: Floats, terms: int, size: int) -> None:
     """Add the block of the samples in the first and last wavelength cell."""
     last = len(templates) - 1
     for e in range(4):

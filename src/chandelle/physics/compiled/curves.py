@@ -10,13 +10,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from chandelle.core.compiled import compiled, compiled_entry
+from chandelle.core.compiled import clear, compiled, compiled_entry
 from chandelle.core.units import LN10_OVER_2P5
 from chandelle.physics.compiled.bands import (
     ModelArrays,
     TableSpace,
-    color_law_at,
-    fill_table,
+    add_ends,
+    add_straight,
+    color_law_of,
+    multiply,
     table_space,
 )
 from chandelle.physics.compiled.grid import Floats, cell_of, cubic_weights
@@ -65,7 +67,11 @@ class CurveSpace(NamedTuple):
     nodes: Floats
     owner: Ints
     has_edge: Ints
+    rest: Floats
+    dimmed: Floats
+    slope: Floats
     weight: Floats
+    sums: Floats
     near: Floats
 
 
@@ -77,7 +83,11 @@ def curve_space(model: ModelArrays, bands: CurveBands) -> CurveSpace:
         nodes=np.zeros((n_band, 1, 2 * (2 * len(model.phase) + 4))),
         owner=np.full(n_band, -1, dtype=np.int64),
         has_edge=np.zeros(n_band, dtype=np.int64),
+        rest=np.zeros(n_sample),
+        dimmed=np.zeros(n_sample),
+        slope=np.zeros(n_sample),
         weight=np.zeros(n_sample),
+        sums=np.zeros((len(model.wave), 4)),
         near=np.zeros(4),
     )
 
@@ -138,18 +148,90 @@ def _make_table(
     band: int,
     space: CurveSpace,
 ) -> None:
-    """Fill the table of a passband for one supernova, all that dims it in the weights."""
-    n, z, c, mwebv = bands.n_sample[band], targets.z[k], targets.c[k], targets.mwebv[k]
-    for i in range(n):
-        rest = bands.wave[band, i] / (1.0 + z)
-        dimmed = c * color_law_at(model, rest) + mwebv * bands.dust[band, i]
-        if len(targets.scatter_wave) > 0:
-            dimmed += _scatter_at(targets.scatter_wave, targets.scatter[k], rest)
-        space.weight[i] = bands.weight[band, i] * math.exp(-LN10_OVER_2P5 * dimmed)
-    _, _, has_edge = fill_table(
-        space.nodes[band], model, bands.wave[band, :n], space.weight[:n], z, 0.0, 0.0, space.table
-    )
+    """Fill the table of a passband for one supernova, all that dims it in the weights.
+
+    The twin of `bands.fill_table` for one term, in which a loop over the samples is made of loops
+    without branches, and a cell of the model takes its samples together.
+    """
+    table, size = space.nodes[band], 2 * len(model.phase)
+    _weigh(model, bands, targets, k, band, space)
+    first, last, has_edge = _spread(model, int(bands.n_sample[band]), space)
+    clear(table[0], table.shape[1])
+    multiply(table, model.templates, space.table.moments, first, last, 1, size)
+    add_straight(table, model.templates, space.table.straight, first, last, 1, size)
+    if has_edge:
+        add_ends(table, model.templates, space.table.ends, 1, size)
     space.has_edge[band] = has_edge
+
+
+@compiled
+def _weigh(
+    model: ModelArrays,
+    bands: CurveBands,
+    targets: CurveTargets,
+    k: int,
+    band: int,
+    space: CurveSpace,
+) -> None:
+    """Fill wavelengths in the rest frame and weights: passband, color law, dust and scatter."""
+    n, scale = bands.n_sample[band], 1.0 / (1.0 + targets.z[k])
+    c, mwebv, rest, dimmed = targets.c[k], targets.mwebv[k], space.rest, space.dimmed
+    for i in range(n):
+        rest[i] = bands.wave[band, i] * scale
+    color_law_of(model, rest, n, dimmed, space.slope)
+    for i in range(n):
+        dimmed[i] = c * dimmed[i] + mwebv * bands.dust[band, i]
+    if len(targets.scatter_wave) > 0:
+        for i in range(n):
+            dimmed[i] += _scatter_at(targets.scatter_wave, targets.scatter[k], rest[i])
+    for i in range(n):
+        space.weight[i] = bands.weight[band, i] * scale * math.exp(-LN10_OVER_2P5 * dimmed[i])
+
+
+@compiled
+def _spread(model: ModelArrays, n: int, space: CurveSpace) -> tuple:
+    r"""Share the weights among the wavelength nodes, cell by cell, as `bands.fill_table` does.
+
+    The weight of a node is a cubic in the fraction u of its cell, so the sums of
+    :math:`w u^p` over the samples of the cell, p from 0 to 3, are all that it takes.
+
+    Returns the first and last node that can have got a share, and whether a sample lies in the
+    first or last cell.
+    """
+    nodes, rest, sums = model.wave, space.rest, space.sums
+    moments, straight, ends = space.table.moments, space.table.straight, space.table.ends
+    last_cell, has_edge = len(nodes) - 2, False
+    first, last = cell_of(nodes, rest[0]), cell_of(nodes, rest[n - 1])
+    for i in range(first, last + 1):
+        clear(sums[i], 4)
+    for k in range(n):
+        if rest[k] < nodes[0] or rest[k] > nodes[last_cell + 1]:
+            continue
+        i = cell_of(nodes, rest[k])
+        u, w = (rest[k] - nodes[i]) / (nodes[i + 1] - nodes[i]), space.weight[k]
+        for power in range(4):
+            sums[i, power] += w
+            w *= u
+    from_node, to_node = max(first - 1, 0), min(last + 2, last_cell + 1)
+    for at in range(from_node, to_node + 1):
+        moments[at, 0], straight[at, 0] = 0.0, 0.0
+    for end in range(len(ends)):
+        ends[end, 0] = 0.0
+    for i in range(first, last + 1):
+        s0, s1, s2, s3 = sums[i]
+        straight[i, 0] += s0 - s1
+        straight[i + 1, 0] += s1
+        if i == 0 or i == last_cell:
+            has_edge = has_edge or s0 != 0.0
+            end = 0 if i == 0 else 2
+            ends[end, 0] += s0 - s1
+            ends[end + 1, 0] += s1
+        else:
+            moments[i - 1, 0] += s2 - 0.5 * (s1 + s3)
+            moments[i, 0] += s0 - 2.5 * s2 + 1.5 * s3
+            moments[i + 1, 0] += 0.5 * s1 + 2.0 * s2 - 1.5 * s3
+            moments[i + 2, 0] += 0.5 * (s3 - s2)
+    return from_node, to_node, has_edge
 
 
 @compiled

@@ -91,7 +91,7 @@ def cloud_coefficients(
     hours : array, shape (exposure,), h
         Since any fixed time of the night.
     level : float, mag
-        Of the night; zero without clouds.
+        Of the night.
     frequency, phase : array, shape (mode, feature)
         Unit normal numbers, and phases in rad, of the night.
     clouds : Clouds

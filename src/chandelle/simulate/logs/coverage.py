@@ -5,16 +5,23 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import KDTree
 
 from chandelle.core.errors import InputError
 from chandelle.core.typing import ArrayLike
 from chandelle.instrument.camera import Camera
 from chandelle.products.exposures import Exposures
+from chandelle.simulate.logs.pairs import (
+    Places,
+    count_shown,
+    directions,
+    fill_places,
+    near_cells,
+    pointings_of,
+    room_for,
+)
 
 Floats = NDArray[np.float64]
-_CHUNK_PAIRS = 4_000_000
-_SAMPLE = 64
+_CHUNK_PAIRS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,48 +151,16 @@ class Visits:
         )
 
 
-def to_tangent(
-    ra: Floats, dec: Floats, center_ra: Floats, center_dec: Floats
-) -> tuple[Floats, Floats]:
-    r"""Gnomonic projection.
-
-    .. math:: \xi = \frac{\cos\delta \sin\Delta\alpha}{c}, \quad
-              \eta = \frac{\cos\delta_0\sin\delta - \sin\delta_0\cos\delta\cos\Delta\alpha}{c},
-              \quad c = \sin\delta_0\sin\delta + \cos\delta_0\cos\delta\cos\Delta\alpha
-
-    Parameters
-    ----------
-    ra, dec, center_ra, center_dec : array, deg
-        Targets and pointings, of one shape.
-
-    Returns
-    -------
-    xi, eta : array, deg
-        East and north; targets nearer than 90 deg only.
-
-    References
-    ----------
-    M. R. Calabretta and E. W. Greisen, 2002, A&A 395, 1077, section 5.1.3.
-    """
-    turn = np.radians(ra - center_ra)
-    delta, center = np.radians(dec), np.radians(center_dec)
-    x = np.cos(delta) * np.sin(turn)
-    y = np.cos(center) * np.sin(delta) - np.sin(center) * np.cos(delta) * np.cos(turn)
-    c = np.sin(center) * np.sin(delta) + np.cos(center) * np.cos(delta) * np.cos(turn)
-    return np.degrees(x / c), np.degrees(y / c)
-
-
-def _vectors(ra: Floats, dec: Floats) -> Floats:
-    alpha, delta = np.radians(ra), np.radians(dec)
-    return np.column_stack(
-        [np.cos(delta) * np.cos(alpha), np.cos(delta) * np.sin(alpha), np.sin(delta)]
-    )
-
-
 def visits_in_parts(
-    exposures: Exposures, ra: ArrayLike, dec: ArrayLike, field_of_view: FieldOfView
+    exposures: Exposures,
+    ra: ArrayLike,
+    dec: ArrayLike,
+    field_of_view: FieldOfView,
+    *,
+    start: ArrayLike = -np.inf,
+    stop: ArrayLike = np.inf,
 ) -> Iterator[Visits]:
-    """Find the exposures that see each target, some exposures at a time.
+    """Find the exposures that see each target, some targets at a time.
 
     Parameters
     ----------
@@ -195,11 +170,13 @@ def visits_in_parts(
         ICRS.
     field_of_view : FieldOfView
         Of the camera.
+    start, stop : array, shape (target,), or float, MJD
+        First and last time at which a target is to be seen.
 
     Yields
     ------
     Visits
-        Of about 4e6 pairs within the circle, exposures in the order of the log.
+        Of about 1e6 pairs that are looked at, sorted by target, then exposure.
 
     Raises
     ------
@@ -212,24 +189,48 @@ def visits_in_parts(
         raise InputError(f"visits: target {bad} has no finite position; leave it out")
     if not (len(ra) and len(exposures)):
         return
-    tree = KDTree(_vectors(ra, dec))
-    centers = exposures["ra"], exposures["dec"]
-    rotation = np.radians(np.nan_to_num(exposures["rotation"]))
-    pointings = _vectors(*centers)
     chord = 2.0 * np.sin(np.radians(field_of_view.radius) / 2.0) + 1e-12
-    first, size = 0, min(_SAMPLE, len(exposures))
-    while first < len(exposures):
-        rows = slice(first, min(first + size, len(exposures)))
-        pairs = KDTree(pointings[rows]).sparse_distance_matrix(tree, chord, output_type="ndarray")
-        exposure, target = pairs["i"].astype(np.int64) + first, pairs["j"].astype(np.int64)
-        order = np.lexsort((target, exposure))
-        exposure, target = exposure[order], target[order]
-        xi, eta = to_tangent(ra[target], dec[target], centers[0][exposure], centers[1][exposure])
-        cos, sin = np.cos(rotation[exposure]), np.sin(rotation[exposure])
-        seen = field_of_view.contains(cos * xi - sin * eta, sin * xi + cos * eta)
-        yield Visits(target=target[seen], exposure=exposure[seen], xi=xi[seen], eta=eta[seen])
-        first = rows.stop
-        size = int(np.clip(size * _CHUNK_PAIRS / max(len(pairs), 1), 1, 16 * size))
+    pointings = pointings_of(
+        exposures["mjd"],
+        exposures["ra"],
+        exposures["dec"],
+        np.nan_to_num(exposures["rotation"]),
+        size=0.5 * chord,
+    )
+    near = near_cells(
+        pointings,
+        directions(ra, dec),
+        np.array(np.broadcast_to(start, ra.shape), float),
+        np.array(np.broadcast_to(stop, ra.shape), float),
+        chord=chord,
+    )
+    count = np.zeros(len(ra), np.int64)
+    count_shown(pointings, near, count)
+    ends = np.cumsum(count)
+    first, room = 0, room_for(0)
+    while first < len(ra):
+        before = ends[first] - count[first]
+        last = max(int(np.searchsorted(ends, before + _CHUNK_PAIRS, "right")), first + 1)
+        n = int(ends[last - 1] - before)
+        if len(room.xi) < n:
+            room = room_for(n)
+        n = fill_places(pointings, near, first, last, chord, room)
+        yield _seen(room, n, field_of_view, len(exposures))
+        first = last
+
+
+def _seen(places: Places, n: int, field_of_view: FieldOfView, n_exposure: int) -> Visits:
+    """Those of the first n pairs that are on a detector, sorted."""
+    on_detector = field_of_view.contains(places.turned_xi[:n], places.turned_eta[:n])
+    rows = np.flatnonzero(on_detector)
+    pairs = places.target[rows] * n_exposure + places.exposure[rows]
+    rows = rows[np.argsort(pairs)]
+    return Visits(
+        target=places.target[rows],
+        exposure=places.exposure[rows],
+        xi=places.xi[rows],
+        eta=places.eta[rows],
+    )
 
 
 def visits_of(
@@ -237,8 +238,7 @@ def visits_of(
 ) -> Visits:
     """Find the exposures that see each target.
 
-    A kd-tree of directions gives the pairs within a circle, the footprint in the tangent plane
-    decides.
+    Cells of the sky give the pairs within a circle, the footprint in the tangent plane decides.
 
     Parameters
     ----------
@@ -260,6 +260,4 @@ def visits_of(
     InputError
         If a position is not finite.
     """
-    visits = Visits.joined(list(visits_in_parts(exposures, ra, dec, field_of_view)))
-    # Exposures come in order; a stable sort keeps it.
-    return visits.select(np.argsort(visits.target, kind="stable"))
+    return Visits.joined(list(visits_in_parts(exposures, ra, dec, field_of_view)))

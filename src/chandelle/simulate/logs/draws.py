@@ -77,11 +77,11 @@ def night_clouds(
     Returns
     -------
     array, shape (exposure, 1 + MODES)
-        As `cloud_loss` takes them.
+        As `cloud_loss` takes them; zero on a photometric night.
     """
-    level = 0.0
-    if float(draws.is_photometric) >= weather.photometric_fraction:
-        level = clouds.loss_median * np.exp(clouds.night_scatter * float(draws.cloud_level))
+    if float(draws.is_photometric) < weather.photometric_fraction:
+        return np.zeros((len(mjd), 1 + MODES))
+    level = clouds.loss_median * np.exp(clouds.night_scatter * float(draws.cloud_level))
     return cloud_coefficients(
         24.0 * (mjd - night),
         level=float(level),

@@ -122,9 +122,9 @@ def log_clouds(exposures: Exposures, settings: LogSettings, *, seed: int) -> NDA
     root = key_for(seed, "exposures", settings.survey)
     dates, of_night = np.unique(exposures["night"], return_inverse=True)
     mjd = exposures["mjd"]
+    of_nights = np.split(np.argsort(of_night, kind="stable"), np.cumsum(np.bincount(of_night))[:-1])
     found = None
-    for row, (date, key) in enumerate(zip(dates, keys_for(root, dates.tolist()), strict=True)):
-        rows = np.flatnonzero(of_night == row)
+    for rows, date, key in zip(of_nights, dates, keys_for(root, dates.tolist()), strict=True):
         part = night_clouds(
             mjd[rows],
             int(date),
