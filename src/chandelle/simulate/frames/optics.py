@@ -17,7 +17,7 @@ from chandelle.core.config import StageConfig
 from chandelle.core.rng import key_for
 from chandelle.instrument.camera import Camera
 from chandelle.simulate.frames.named_draws import normals
-from chandelle.simulate.logs.coverage import to_tangent
+from chandelle.simulate.logs.pairs import directions
 
 Floats = NDArray[np.float64]
 Profile = Any
@@ -68,7 +68,12 @@ class Pointing:
 
     def to_focal_plane(self, ra: Floats, dec: Floats) -> tuple[Floats, Floats]:
         """Places of the focal plane where directions within 90 deg fall, xi and eta [deg]."""
-        xi, eta = to_tangent(ra, dec, np.asarray(self.ra), np.asarray(self.dec))
+        # Unit vectors to the pointing, and to the east and the north of it.
+        axes = directions(
+            np.array([self.ra, self.ra + 90.0, self.ra]), np.array([self.dec, 0.0, self.dec + 90.0])
+        )
+        ahead, east, north = axes @ directions(ra, dec).T
+        xi, eta = np.degrees(east / ahead), np.degrees(north / ahead)
         angle = np.radians(self.rotation)
         cos, sin = np.cos(angle), np.sin(angle)
         xi, eta = cos * xi - sin * eta, sin * xi + cos * eta
