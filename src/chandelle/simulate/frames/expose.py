@@ -275,13 +275,13 @@ class FrameMaker:
 
     def _truth(self, sources: Sources, ccd: Ccd, row: Facts) -> dict[str, Any]:
         """Columns of `TrueSources`: those whose middle is on the CCD."""
-        x, y = ccd.to_pixel(sources.xi, sources.eta)
-        rcid = np.full(len(x), -1)
+        column, line = ccd.to_pixel(sources.xi, sources.eta)
+        rcid, x, y = np.full(len(column), -1), column.copy(), line.copy()
         for quadrant in ccd.quadrants:
-            is_in = (x >= quadrant.x0 - 0.5) & (x < quadrant.x0 + quadrant.n_columns - 0.5)
-            is_in &= (y >= quadrant.y0 - 0.5) & (y < quadrant.y0 + quadrant.n_rows - 0.5)
-            rcid[is_in] = quadrant.rcid
-            x, y = np.where(is_in, x - quadrant.x0, x), np.where(is_in, y - quadrant.y0, y)
+            dx, dy = column - quadrant.x0, line - quadrant.y0
+            is_in = (dx >= -0.5) & (dx < quadrant.n_columns - 0.5)
+            is_in &= (dy >= -0.5) & (dy < quadrant.n_rows - 0.5)
+            rcid[is_in], x[is_in], y[is_in] = quadrant.rcid, dx[is_in], dy[is_in]
         kept = rcid >= 0
         seen = sources.select(kept)
         return {

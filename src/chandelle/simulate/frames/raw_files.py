@@ -134,8 +134,8 @@ def wcs_cards(
     back = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     flips = np.diag([quadrant.raw_x, quadrant.raw_y])
     cd = back @ ccd.jacobian @ flips
-    x, y = ccd.to_pixel(np.asarray(0.0), np.asarray(0.0))
-    x, y = float(x) - quadrant.x0, float(y) - quadrant.y0
+    x, y = (float(part[0]) for part in ccd.to_pixel(np.zeros(1), np.zeros(1)))
+    x, y = x - quadrant.x0, y - quadrant.y0
     if quadrant.raw_x < 0:
         x = quadrant.n_columns - 1 - x
     if quadrant.raw_y < 0:

@@ -97,7 +97,7 @@ class Observer:
         names = self.sky.fluxes["exposure"].astype(str)
         order = np.argsort(names, kind="stable")
         different, first = np.unique(names[order], return_index=True)
-        return dict(zip(different.tolist(), np.split(order, first[1:]), strict=True))
+        return dict(zip(different.tolist(), np.split(order, first)[1:], strict=True))
 
     @cached_property
     def galaxies(self) -> "Galaxies":

@@ -174,9 +174,9 @@ def smooth_pattern(
         xi, eta = (part / radius for part in ccd.to_focal_plane(x, y))
         return middle + slope[0] * xi + slope[1] * eta + depth * (xi**2 + eta**2)
 
-    x, y, zero = np.arange(ccd.n_columns, dtype=float), np.arange(ccd.n_rows, dtype=float), 0.0
-    columns = value(x, np.asarray(zero))
-    rows = value(np.asarray(zero), y) - columns[0]
+    x, y = np.arange(ccd.n_columns, dtype=float), np.arange(ccd.n_rows, dtype=float)
+    columns = value(x, np.zeros_like(x))
+    rows = value(np.zeros_like(y), y) - columns[0]
     return columns.astype(np.float32), rows.astype(np.float32)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -13,13 +13,15 @@ from chandelle.instrument.ccd import PocketParameters, Quadrant
 from chandelle.products.product import Meta, OneTable
 from chandelle.products.schema import Column, Schema
 
+_P = TypeVar("_P", bound="_Parts")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
 class _Parts(OneTable):
     """A table that is made frame by frame, and written block by block."""
 
     @classmethod
-    def joined(cls, parts: Iterable[Mapping[str, Any]], *, meta: Meta) -> Self:
+    def joined(cls: type[_P], parts: Iterable[Mapping[str, Any]], *, meta: Meta) -> _P:
         """Join columns of frames; a frame without any is left out."""
         tables = [pa.table(dict(columns)) for columns in parts if columns]
         return cls(table=pa.concat_tables(tables) if tables else cls.empty(), meta=meta)
@@ -30,7 +32,7 @@ class _Parts(OneTable):
         return pa.schema([column.field for column in cls.schema.columns]).empty_table()
 
     @classmethod
-    def read_folder(cls, folder: Path) -> Self:
+    def read_folder(cls: type[_P], folder: Path) -> _P:
         """Read all blocks of a folder, in the order of their names."""
         blocks = [cls.read(path) for path in sorted(folder.glob("*.parquet"))]
         table = pa.concat_tables([one.table for one in blocks]) if blocks else cls.empty()

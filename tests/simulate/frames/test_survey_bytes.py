@@ -1,0 +1,56 @@
+"""Same seed, same bytes: whatever the blocks, the place, the files that are there."""
+
+import pyarrow as pa
+import pytest
+from astropy.io import fits
+from tiny_survey import digests, write_settings
+
+from chandelle.simulate.frames.survey import simulate_survey
+
+
+def run(tmp_path, *changes, **how):
+    settings = write_settings(tmp_path / "settings", *changes)
+    options = {"out": tmp_path / "survey", "seed": 1, "on": "serial"} | how
+    return simulate_survey(settings, **options)
+
+
+def assert_same(one, two):
+    assert len(digests(one.folder)) > 15
+    assert digests(one.folder) == digests(two.folder)
+    for name in ("sources", "units"):
+        first, second = getattr(one, name).to_arrow(), getattr(two, name).to_arrow()
+        assert first.equals(second, check_metadata=False)
+
+
+def test_neither_blocks_nor_a_lost_file_change_a_byte(tiny, tmp_path):
+    other = run(tmp_path, block=7)
+    assert_same(tiny, other)
+    assert len(list((other.folder / "truth" / "units").glob("*.parquet"))) == 2
+    other.frames()[1].unlink()
+    assert_same(tiny, run(tmp_path, block=7))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("place", "block"), [("local:2", 1), ("local:2", 7), ("serial", 1)])
+def test_place_and_blocks_change_no_byte(tiny, tmp_path, place, block):
+    assert_same(tiny, run(tmp_path, on=place, block=block))
+
+
+def test_another_seed_is_another_universe(tiny, tmp_path):
+    other = run(tmp_path, seed=2)
+    mine, theirs = digests(tiny.folder), digests(other.folder)
+    same = {path for path, digest in mine.items() if digest in theirs.values()}
+    assert same == {"truth/quadrants.parquet"}, "the camera alone stays"
+
+
+@pytest.mark.slow
+def test_packed_frames_have_the_pixels_of_plain_ones(tiny, tmp_path):
+    packed = run(tmp_path, ("recenter = true", "recenter = true\nis_compressed = true"))
+    for kind in ("object", "bias", "flat"):
+        pairs = list(zip(tiny.frames(kind), packed.frames(kind), strict=True))
+        assert pairs
+        for plain, other in pairs:
+            assert other.name == f"{plain.name}.fz"
+            for number in range(1, 9):
+                assert (fits.getdata(plain, number) == fits.getdata(other, number)).all()
+    assert isinstance(packed.sources.to_arrow(), pa.Table)
