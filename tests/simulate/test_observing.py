@@ -275,3 +275,18 @@ def test_a_camera_has_gaps(drawn, observing):
     assert set(gaps["exposure"]) <= set(full["exposure"])
     # 47 deg2 of detectors in a square of 59.
     assert abs(len(gaps) / len(full) - 47 / 59.3) < 0.06
+
+
+def test_bright_epochs_scatter_by_a_floor(drawn, observing, whole):
+    share = 0.05
+    floored = observe_targets(*drawn, replace(observing, floor={"ztfg": share}), seed=SEED)[0]
+    is_g, plain = whole[0]["band"] == "ztfg", whole[0]
+    np.testing.assert_array_equal(plain["flux"][~is_g], floored["flux"][~is_g])
+    # What the floor adds to the variance is that part of the true flux, squared.
+    error = floored["flux_err"][is_g]
+    true = np.sqrt(error**2 - plain["flux_err"][is_g] ** 2) / share
+    bright = true > 20.0 * plain["flux_err"][is_g]
+    pull = ((floored["flux"][is_g] - true) / error)[bright]
+    assert len(pull) > 1000
+    assert abs(pull.mean()) < 5.0 / np.sqrt(len(pull))
+    assert abs(pull.std() - 1.0) < 5.0 / np.sqrt(2.0 * len(pull))

@@ -25,6 +25,7 @@ def measure(
     keys: Key[Array, " target"],
     *,
     clouds: Floats | None = None,
+    floor: Floats | None = None,
 ) -> tuple[Floats, Floats]:
     """Measure true fluxes in the exposures that see them.
 
@@ -44,6 +45,8 @@ def measure(
         Random key of each target.
     clouds : array, shape (exposure, coefficient), optional
         As `log_clouds` gives them; without, each exposure is equally deep everywhere.
+    floor : array, shape (pair,), optional
+        Part of the flux that an epoch scatters by, however bright.
 
     Returns
     -------
@@ -61,10 +64,11 @@ def measure(
         depth, zp = depth - more, zp - more
     data = np.asarray(jax.random.key_data(keys))
     numbers = name_numbers(np.asarray(exposures["exposure"]).tolist())
+    floor = np.zeros(len(flux)) if floor is None else floor
     error, noise = np.empty(len(flux)), np.empty(len(flux))
     for start in range(0, len(flux), _CHUNK):
         rows = slice(start, min(start + _CHUNK, len(flux)))
-        parts = (flux[rows], depth[rows], zp[rows], data[visits.target[rows]])
+        parts = (flux[rows], depth[rows], zp[rows], floor[rows], data[visits.target[rows]])
         padded = (_padded(one) for one in (*parts, numbers[visits.exposure[rows]]))
         found = _measured(*padded)
         n = rows.stop - start
@@ -91,11 +95,12 @@ def _measured(
     flux: Float[Array, " pair"],
     depth: Float[Array, " pair"],
     zp: Float[Array, " pair"],
+    floor: Float[Array, " pair"],
     data: UInt32[Array, "pair word"],
     numbers: UInt32[Array, "pair word"],
 ) -> tuple[Float[Array, " pair"], Float[Array, " pair"]]:
     """Error and noise of each pair."""
-    error = flux_error(flux, depth, zp)
+    error = jnp.hypot(flux_error(flux, depth, zp), floor * flux)
 
     def draw(words: UInt32[Array, " word"], number: UInt32[Array, " word"]) -> Float[Array, ""]:
         key = jax.random.wrap_key_data(words)

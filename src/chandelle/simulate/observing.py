@@ -60,6 +60,8 @@ class Observing:
         Errors of its zero points.
     phases : tuple of float, d
         Rest-frame days from maximum that are kept.
+    floor : mapping of str to float
+        Part of the flux that epochs of a passband scatter by, however bright; none if not named.
     templates : mapping of str to TimeSeries
         Spectra of the classes that are not type Ia.
     """
@@ -73,6 +75,7 @@ class Observing:
     modes: CalibrationModes = field(default_factory=CalibrationModes)
     phases: tuple[float, float] = PHASES
     templates: Mapping[str, TimeSeries] = field(default_factory=dict)
+    floor: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def bands(self) -> tuple[str, ...]:
@@ -83,6 +86,7 @@ class Observing:
         """Settings as plain values; exposures, clouds and camera are told of elsewhere."""
         return {
             "phases": list(self.phases),
+            "floor": dict(self.floor),
             "detection": asdict(self.detection),
             "spectroscopy": asdict(self.spectroscopy) if self.spectroscopy else None,
             "needs_spectrum": self.needs_spectrum,
@@ -150,6 +154,7 @@ def observe_targets(
         observing.exposures,
         keys_for(key_for(seed, "epochs", survey), names),
         clouds=observing.clouds,
+        floor=np.array([observing.floor.get(band, 0.0) for band in sky.bands])[epochs.band],
     )
     counts = observing.detection.count(flux, flux_err, epochs.first)
     is_found = counts >= observing.detection.epochs

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -99,7 +100,7 @@ class SurveySettings(StageConfig):
     disk of `radius_deg` about the pointing. Supernovae peak anywhere between `margin_days` after
     the first exposure and before the last one, in the `footprint` (ra_min, ra_max, dec_min,
     dec_max), or in its fields: as many as the rate gives, or as it takes to have `n` of them in the
-    sample.
+    sample. Epochs of a passband scatter by the part `floor` of their flux at least.
     """
 
     model_config = _FINITE
@@ -119,6 +120,7 @@ class SurveySettings(StageConfig):
     margin_days: tuple[float, float] = (20.0, 50.0)
     detection: Detection = Field(default_factory=Detection)
     spectroscopy: Spectroscopy | None = None
+    floor: dict[str, Annotated[float, Field(ge=0.0, lt=1.0)]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _has_one_view(self) -> "SurveySettings":
@@ -159,6 +161,7 @@ class SampleSettings(StageConfig):
             raise ValueError(f"modes: no survey {', '.join(unknown)}")
         known = set(list_passbands())
         named = [(f"mode {one.name}", tuple(one.shift)) for one in self.modes]
+        named += [(f"{one.name}: floor", tuple(one.floor)) for one in self.surveys]
         named += [
             (f"{one.name}: spectroscopy", one.spectroscopy.bands)
             for one in self.surveys

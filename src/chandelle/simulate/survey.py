@@ -263,6 +263,7 @@ class SurveySimulation:
             spectroscopy=survey.spectroscopy,
             needs_spectrum=self.sample.selection,
             modes=self.sample.modes_of(self.name),
+            floor=survey.floor,
             templates=self.templates,
         )
 
