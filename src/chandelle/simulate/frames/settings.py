@@ -131,6 +131,21 @@ class FrameSettings(StageConfig):
         whole = load_camera(self.camera)
         return whole.subset(self.ccds or None, size=self.quadrant_size, recenter=self.recenter)
 
+    def check_camera(self, where: str) -> None:
+        """See that the camera has what the settings say; `where` they stand begins the message.
+
+        Raises
+        ------
+        InputError
+            If there is no such camera, CCD or size, or a lamp is of no filter.
+        """
+        try:
+            camera = self.load_camera()
+            for band in (*self.cadence.bands, *self.series.lamps):
+                camera.filter(band)
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from error
+
     def resolved(self, folder: Path) -> "FrameSettings":
         """The same with paths that hold anywhere, those that are relative being in a folder."""
 

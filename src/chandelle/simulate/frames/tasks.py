@@ -188,7 +188,7 @@ STAGE = Stage(
     config=FramesConfig,
     steps={
         "make-sky": _plan_sky,
-        "draw-frames": _plan_frames,
         "write-transmissions": _plan_transmissions,
+        "draw-frames": _plan_frames,
     },
 )
