@@ -9,6 +9,7 @@ from chandelle.core.config import StageConfig
 from chandelle.core.errors import InputError
 from chandelle.instrument.camera import Camera
 from chandelle.instrument.camera_files import load_camera
+from chandelle.simulate.frames.charge import check_deficit
 from chandelle.simulate.frames.detector import DetectorSettings
 from chandelle.simulate.frames.optics import PsfSettings
 from chandelle.simulate.frames.throughput import ThroughputSettings
@@ -137,12 +138,15 @@ class FrameSettings(StageConfig):
         Raises
         ------
         InputError
-            If there is no such camera, CCD or size, or a lamp is of no filter.
+            If there is no such camera, CCD or size, a band or lamp is of no filter, or the charge
+            would push too hard.
         """
         try:
             camera = self.load_camera()
             for band in (*self.cadence.bands, *self.series.lamps):
                 camera.filter(band)
+            for quadrant in camera.quadrants:
+                check_deficit(self.detector.brighter_fatter, full_well=quadrant.full_well)
         except InputError as error:
             raise InputError(f"{where}: {error}") from error
 
