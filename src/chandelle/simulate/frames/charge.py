@@ -56,6 +56,21 @@ def _cell(position: NDArray[np.float64], n: int) -> NDArray[np.int64]:
     return np.minimum((position * n).astype(np.int64), n - 1)
 
 
+def check_deficit(deficit: float, *, full_well: float) -> None:
+    """Refuse a relative fall of the variance per electron [1/electron] that empties pixels.
+
+    Raises
+    ------
+    InputError
+        If it is above 1 over the full well.
+    """
+    if deficit * full_well > 1.0:
+        raise InputError(
+            f"brighter_fatter: {deficit:g} per electron is too much for a full well of "
+            f"{full_well:g} electrons; give at most {1.0 / full_well:.2g}"
+        )
+
+
 def push_charge(electrons: Pixels, *, deficit: float, full_well: float) -> None:
     r"""Move charge from full pixels to emptier neighbors: brighter is fatter; in place.
 
@@ -85,11 +100,7 @@ def push_charge(electrons: Pixels, *, deficit: float, full_well: float) -> None:
     ----------
     P. Antilogus et al., 2014, JINST 9, C03048 (the effect, and its sign in flats).
     """
-    if deficit * full_well > 1.0:
-        raise InputError(
-            f"brighter_fatter: {deficit:g} per electron is too much for a full well of "
-            f"{full_well:g} electrons; give at most {1.0 / full_well:.2g}"
-        )
+    check_deficit(deficit, full_well=full_well)
     push = np.minimum(electrons, np.float32(full_well))
     push *= push
     push *= np.float32(deficit / 16.0)

@@ -9,6 +9,7 @@ from chandelle.core.config import StageConfig
 from chandelle.core.errors import InputError
 from chandelle.instrument.camera import Camera
 from chandelle.instrument.camera_files import load_camera
+from chandelle.simulate.frames.charge import check_deficit
 from chandelle.simulate.frames.detector import DetectorSettings
 from chandelle.simulate.frames.optics import PsfSettings
 from chandelle.simulate.frames.throughput import ThroughputSettings
@@ -130,6 +131,24 @@ class FrameSettings(StageConfig):
         """
         whole = load_camera(self.camera)
         return whole.subset(self.ccds or None, size=self.quadrant_size, recenter=self.recenter)
+
+    def check_camera(self, where: str) -> None:
+        """See that the camera has what the settings say; `where` they stand begins the message.
+
+        Raises
+        ------
+        InputError
+            If there is no such camera, CCD or size, a band or lamp is of no filter, or the charge
+            would push too hard.
+        """
+        try:
+            camera = self.load_camera()
+            for band in (*self.cadence.bands, *self.series.lamps):
+                camera.filter(band)
+            for quadrant in camera.quadrants:
+                check_deficit(self.detector.brighter_fatter, full_well=quadrant.full_well)
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from error
 
     def resolved(self, folder: Path) -> "FrameSettings":
         """The same with paths that hold anywhere, those that are relative being in a folder."""

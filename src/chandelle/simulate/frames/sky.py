@@ -20,6 +20,7 @@ from chandelle.simulate.curves import true_fluxes
 from chandelle.simulate.draw_targets import DAYS_OF_YEAR, draw_targets
 from chandelle.simulate.footprint import fields as field_footprint
 from chandelle.simulate.frames.galaxies import draw_galaxies, draw_hosts
+from chandelle.simulate.frames.given_log import given_log
 from chandelle.simulate.frames.settings import FrameSettings
 from chandelle.simulate.frames.star_catalog import draw_stars
 from chandelle.simulate.frames.truth_tables import TrueGalaxies, TrueStars
@@ -28,7 +29,6 @@ from chandelle.simulate.logs.coverage import camera_view, visits_of
 from chandelle.simulate.logs.fields import Fields
 from chandelle.simulate.logs.make import log_clouds, make_log
 from chandelle.simulate.logs.night import separation
-from chandelle.simulate.logs.read_log import read_exposures
 from chandelle.simulate.logs.settings import LogSettings, Program
 from chandelle.simulate.observing import PHASES, salt_sample
 from chandelle.simulate.piece import near_name
@@ -141,20 +141,18 @@ class SkyDrawing:
         Raises
         ------
         InputError
-            If there is no such log, a filter is not of the camera, or a band has too few exposures.
+            If there is no such log, a band has too few exposures, or as `given_log`.
         """
         cadence = self.settings.cadence
         if self.made_log is not None:
             log = make_log(self.made_log, seed=self.seed, nights=cadence.nights)
         elif Path(cadence.log).suffix:
-            log = read_exposures(Path(cadence.log), survey=_SURVEY)
+            log = given_log(Path(cadence.log), self.camera, survey=_SURVEY)
         else:
             raise InputError(
                 f"cadence: no log {cadence.log}{near_name(cadence.log, LOGS)}; or give a file of "
                 "exposures (.parquet, .csv)"
             )
-        for band in sorted(set(log["band"].tolist())):
-            self.camera.filter(band)
         return self._first_of(log)
 
     def _first_of(self, log: Exposures) -> Exposures:
@@ -168,7 +166,7 @@ class SkyDrawing:
             if len(rows) < wanted:
                 raise InputError(
                     f"cadence: {len(rows)} exposures in {band}, {wanted} asked for; give more "
-                    f"nights than {self.settings.cadence.nights}"
+                    "nights or a longer log"
                 )
             kept[rows[:wanted]] = True
         return log.select(kept)

@@ -14,7 +14,7 @@ from chandelle.compute.drive import Policy
 from chandelle.compute.lazy_engine import engine_for
 from chandelle.compute.places import Place
 from chandelle.compute.stage import Home
-from chandelle.compute.steps import Report, run_steps
+from chandelle.compute.steps import Report, TasksFailedError, run_steps
 from chandelle.core.atomic import atomic_file
 from chandelle.core.errors import InputError
 from chandelle.instrument.camera import Camera
@@ -204,11 +204,14 @@ def simulate_survey(
         If frames could not be made.
     """
     config = FramesConfig.of("simulate_survey", preset=str(preset), seed=seed, block=block)
-    config.settings.load_camera()
+    config.settings.check_camera(config.preset)
     folder = Path(out)
     _note_settings(folder, config)
     with engine_for(on, folder) as engine:
-        run_steps(STAGE, config, Home(folder), engine, policy=policy, progress=progress)
+        try:
+            run_steps(STAGE, config, Home(folder), engine, policy=policy, progress=progress)
+        except TasksFailedError as error:
+            raise TasksFailedError(f"{config.preset}: {error}") from error
     return SimulatedSurvey(folder)
 
 
@@ -225,12 +228,14 @@ def _note_settings(folder: Path, config: FramesConfig) -> None:
     if Path(preset).suffix == ".toml":
         preset = str(Path(preset).resolve())
     own = {"preset": preset, "seed": config.seed}
-    if not path.exists():
+    whole = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    found = whole.get(STAGE.name, {})
+    # Settings of a survey that came to nothing give way.
+    if not path.exists() or (set(whole) == {STAGE.name} and not (folder / TRUTH).exists()):
         text = f"[{STAGE.name}]\npreset = {json.dumps(preset)}\nseed = {config.seed}\n"
         with atomic_file(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
         return
-    found = tomllib.loads(path.read_text(encoding="utf-8")).get(STAGE.name, {})
     if {name: found.get(name) for name in own} != own:
         raise InputError(
             f"{path}: is of another survey, {found or 'without raw frames'}; expected {own}: give "

@@ -151,6 +151,7 @@ def draw_frames(task: Task, folder: Path) -> dict[str, Any]:
 
 def _plan_transmissions(home: Home, config: FramesConfig) -> list[Task]:
     (drawn,) = _plan_sky(home, config)
+    inputs = _wrote(home, drawn)
     exposures = Exposures.read(home.folder / TRUTH / "exposures.parquet")
     bands = sorted(set(exposures["band"].tolist()))
     return [
@@ -159,7 +160,7 @@ def _plan_transmissions(home: Home, config: FramesConfig) -> list[Task]:
             "write-transmissions",
             f"c{ccd.ccdid:02d}",
             "write_transmissions",
-            inputs=_wrote(home, drawn),
+            inputs=inputs,
             outputs=(f"{TRUTH}/transmission/c{ccd.ccdid:02d}.fits",),
             more={"ccdid": ccd.ccdid, "bands": bands},
         )
@@ -188,7 +189,7 @@ STAGE = Stage(
     config=FramesConfig,
     steps={
         "make-sky": _plan_sky,
-        "draw-frames": _plan_frames,
         "write-transmissions": _plan_transmissions,
+        "draw-frames": _plan_frames,
     },
 )
