@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from astropy.io import fits
-from made_skies import PLAIN, exposures_at, frames_made_by, maker_of, sky_of
+from made_skies import exposures_at, frames_made_by, maker_of, sky_of
 
 from chandelle.simulate.frames.detector import DetectorSettings
 
@@ -51,28 +51,26 @@ def photon_transfer(biases, flats):
     return gain, gain * np.sqrt(dark - 1.0 / 12.0)
 
 
-@pytest.mark.parametrize(
-    "detector", [PLAIN, DetectorSettings()], ids=["noise alone", "pocket, response and all"]
-)
-def test_photon_transfer_of_written_frames_gives_gain_and_read_noise(detector, tmp_path):
-    maker, paths = written(tmp_path, detector=detector)
+def test_photon_transfer_of_written_frames_gives_gain_and_read_noise(tmp_path):
+    # The pocket takes light from bright pixels and gives it to faint ones, which lowers the
+    # variance of a flat by 0.3 to 1.7 %; all else stays on.
+    maker, paths = written(tmp_path, detector=DetectorSettings(pocket=False))
     for quadrant in maker.camera.ccd(6).quadrants:
         biases, flats = (
             [fits.getdata(path, quadrant.science_extension).astype(float) for path in paths[kind]]
             for kind in ("bias", "flat")
         )
         biases = biases[2:]  # The first have not settled.
-        if detector.response:
-            bias = np.median(biases)
-            biases, flats = (
-                [linear(one, quadrant, bias) for one in frames] for frames in (biases, flats)
-            )
+        bias = np.median(biases)
+        biases, flats = (
+            [linear(one, quadrant, bias) for one in frames] for frames in (biases, flats)
+        )
         gain, read_noise = photon_transfer(biases, flats)
         assert gain == pytest.approx(quadrant.gain, rel=0.01)
         assert read_noise == pytest.approx(quadrant.read_noise, rel=0.01)
         header = fits.getheader(paths["flat"][0], quadrant.science_extension)
         assert (header["GAIN"], header["READNOI"]) == (quadrant.gain, quadrant.read_noise)
-        level = np.median(flats) - np.median(biases)
+        level = np.median(flats)
         assert level == pytest.approx(18_000 * np.median(maker.transmission(6, "ztfr")), rel=0.05)
 
 
@@ -86,14 +84,16 @@ def test_biases_of_a_series_settle_and_flats_are_transmission_times_a_smooth_lam
     bias = np.mean([fits.getdata(path, science).astype(float) for path in paths["bias"]], axis=0)
     flat = np.mean([fits.getdata(path, science).astype(float) for path in paths["flat"]], axis=0)
     part = maker.transmission(6, "ztfr")[quadrant.y0 :, quadrant.x0 :]
-    lamp = (flat - bias) / part[:: quadrant.raw_y, :: quadrant.raw_x]
+    part = part[:: quadrant.raw_y, :: quadrant.raw_x]
+    lamp = (flat - bias) / part
     y, x = np.indices(lamp.shape) / len(lamp)
     terms = np.stack([np.ones_like(x), x, y, x**2 + y**2], axis=-1).reshape(-1, 4)
     found = np.linalg.lstsq(terms, lamp.ravel(), rcond=None)[0]
     rest = lamp.ravel() - terms @ found
     # Photons of 8 flats, read noise of 8 flats and 10 biases.
-    photons = np.median(lamp) / quadrant.gain / 8.0
+    photons = np.mean(lamp / part) / quadrant.gain / 8.0
     noise = (quadrant.read_noise / quadrant.gain) ** 2 * (1.0 / 8.0 + 1.0 / 10.0)
-    assert rest[usual(rest)].var() == pytest.approx(photons + noise, rel=0.03)
+    noise *= np.mean(1.0 / part**2)
+    assert rest[usual(rest)].var() == pytest.approx(photons + noise, rel=0.02)
     shadow = part.min() / np.median(part)
     assert shadow < 0.97, "what was divided out is not nothing"
