@@ -4,7 +4,16 @@ import galsim
 import numpy as np
 import pytest
 import sep
-from made_skies import PLAIN, SILENT, exposures_at, frames_made_by, maker_of, mosaic, sky_of, stars_at
+from made_skies import (
+    PLAIN,
+    SILENT,
+    exposures_at,
+    frames_made_by,
+    maker_of,
+    mosaic,
+    sky_of,
+    stars_at,
+)
 
 from chandelle.simulate.frames.optics import PsfField
 

@@ -11,10 +11,28 @@ from astropy.io import fits
 from astropy.time import Time
 from made_skies import exposures_at, frames_made_by, maker_of, sky_of, stars_at
 
-RAW_KEYWORDS = """
-EXPTIME IMGTYPE PIXSCALE INST_ROT FILTER OBSJD RAD DECD TELRA TELDEC AZIMUTH ELVATION FIELDID
-FILTERID PROGRMID CCD_ID MOONILLF CCDTMP06 HUMIDITY PRESSURE
-""".split()
+RAW_KEYWORDS = [
+    "EXPTIME",
+    "IMGTYPE",
+    "PIXSCALE",
+    "INST_ROT",
+    "FILTER",
+    "OBSJD",
+    "RAD",
+    "DECD",
+    "TELRA",
+    "TELDEC",
+    "AZIMUTH",
+    "ELVATION",
+    "FIELDID",
+    "FILTERID",
+    "PROGRMID",
+    "CCD_ID",
+    "MOONILLF",
+    "CCDTMP06",
+    "HUMIDITY",
+    "PRESSURE",
+]
 
 
 def made(folder, *, camera="ztf", band="ztfr", ccd=6, **settings):
@@ -146,6 +164,7 @@ def test_a_frame_written_twice_is_the_same_bytes(ztf, tmp_path):
     for made_of_it in plain.values():
         for _, path in made_of_it:
             again = tmp_path / path.relative_to(folder)
-            assert hashlib.sha256(again.read_bytes()).digest() == hashlib.sha256(
-                path.read_bytes()
-            ).digest()
+            assert (
+                hashlib.sha256(again.read_bytes()).digest()
+                == hashlib.sha256(path.read_bytes()).digest()
+            )

@@ -146,7 +146,7 @@ def test_presets_are_known_by_name_and_others_refused(tmp_path):
 def test_a_folder_of_another_survey_is_left_alone(tiny, tmp_path):
     settings = tiny.folder.parent / "tiny.toml"
     before = sorted(path.stat().st_mtime_ns for path in tiny.folder.rglob("*.*"))
-    with pytest.raises(InputError, match=r"survey\.toml: is of another survey.*give another folder"):
+    with pytest.raises(InputError, match=r"survey\.toml: is of another survey.*another folder"):
         simulate_survey(settings, out=tiny.folder, seed=7, on="serial")
     other = write_settings(tmp_path)
     with pytest.raises(InputError, match="the same preset and seed"):

@@ -107,7 +107,8 @@ def test_supernovae_are_where_the_headers_put_them(tiny):
     found = 0
     for row in np.flatnonzero(sources["kind"] == "sn"):
         k = np.flatnonzero(
-            (units["exposure"] == sources["exposure"][row]) & (units["rcid"] == sources["rcid"][row])
+            (units["exposure"] == sources["exposure"][row])
+            & (units["rcid"] == sources["rcid"][row])
         )[0]
         extension = int(sources["rcid"][row]) % 4 + 1
         header = fits.getheader(tiny.folder / units["path"][k], extension)
