@@ -3,6 +3,7 @@
 import galsim
 import numpy as np
 import pytest
+from made_skies import SILENT, exposures_at, frames_made_by, maker_of, mosaic, sky_of, stars_at
 
 from chandelle.instrument.camera_files import load_camera
 from chandelle.simulate.frames.drawing import Galaxy, blank, draw_sources
@@ -178,6 +179,15 @@ def test_light_of_a_star_off_the_image_reaches_it_and_stars_add():
 def test_nothing_is_drawn_of_what_has_no_light():
     for flux in (0.0, -5.0, np.nan):
         assert not drawn(field(2.0), 50.0, 50.0, flux).array.any()
+
+
+def test_a_bright_star_on_a_dark_sky_is_read_out():
+    dark = exposures_at([240.0], [40.0], sky_mag=np.array([45.0]), seeing_arcsec=np.array([1.2]))
+    sky = sky_of(dark, stars=stars_at([240.0], [40.0], 9.0))
+    maker = maker_of(sky, size=64, detector=SILENT, psf={"wing": 0.0})
+    (frame,) = frames_made_by(maker)
+    exposed = maker.expose(frame, 6)
+    assert mosaic(exposed, maker.camera.ccd(6)).max() > 50_000.0
 
 
 @pytest.mark.parametrize("fraction", [0.0, 0.3, 1.0])

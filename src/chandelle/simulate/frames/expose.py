@@ -170,6 +170,8 @@ class FrameMaker:
         )
         for quadrant in ccd.quadrants:
             add_tracks(light[_part(quadrant)], ccd, quadrant, tracks, fwhm_pixels=psf.fwhm)
+        # About a bright star a Fourier transform leaves less than nothing, seen where it is dark.
+        np.maximum(light, 0.0, out=light)
         light *= self.transmission(ccd.ccdid, row["band"])
         readouts = self._read(light, frame, ccd)
         units = [
