@@ -204,7 +204,7 @@ def test_products_that_no_run_has_made_stay(survey):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[fit-lightcurve]\n", r"fit-lightcurve: expected tables of settings, \[simulate\]"),
+        ("[fit-lightcurve]\n", r"fit-lightcurve: expected tables of settings, \[simulate-frames\]"),
         ("[fit-lightcurves]\nblocking = 3\n", r"survey.toml \[fit-lightcurves\]: blocking"),
         ("block = 3\n", "block: expected tables of settings"),
         ("[fit-", "expected TOML"),
@@ -224,7 +224,7 @@ def test_where_there_is_nothing_to_run(tmp_path):
 
 
 def test_stages_that_are_not(survey):
-    with pytest.raises(InputError, match="no stage fits; there are simulate, fit-lightcurves"):
+    with pytest.raises(InputError, match="no stage fits; there are simulate-frames, simulate"):
         ch.run(survey, on="serial", until="fits")
     with pytest.raises(InputError, match="comes before"):
         ch.run(survey, on="serial", start="cosmology", until="standardize")
