@@ -226,7 +226,7 @@ def test_where_there_is_nothing_to_run(tmp_path):
 def test_stages_that_are_not(survey):
     with pytest.raises(InputError, match="no stage fits; there are simulate-frames, simulate"):
         ch.run(survey, on="serial", until="fits")
-    with pytest.raises(InputError, match="comes before"):
+    with pytest.raises(InputError, match="does not come after"):
         ch.run(survey, on="serial", start="cosmology", until="standardize")
     with pytest.raises(InputError, match=r"no table \[simulate\]"):
         ch.run(survey, on="serial", start="simulate")

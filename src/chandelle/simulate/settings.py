@@ -12,16 +12,11 @@ from chandelle.instrument.passbands import list_passbands
 from chandelle.physics.distance import Cosmology
 from chandelle.simulate.contaminants import CLASSES
 from chandelle.simulate.modes import CalibrationModes
+from chandelle.simulate.preset_files import is_path, preset_file, presets_in
 from chandelle.simulate.selection import Detection, Spectroscopy
 
 _FINITE = ConfigDict(allow_inf_nan=False)
-_FILES = (".toml", ".csv", ".parquet")
 _PRESETS = Path(__file__).parent / "presets"
-
-
-def is_path(word: str) -> bool:
-    """Whether a setting is meant as a path, not as the name of something of chandelle."""
-    return "/" in word or Path(word).suffix in _FILES
 
 
 class CosmologySettings(StageConfig):
@@ -269,9 +264,7 @@ class SampleSettings(StageConfig):
 
 def list_presets() -> dict[str, str]:
     """Names of the presets of the catalog level, and what each is."""
-    return {
-        path.stem: SampleSettings.from_toml(path).about for path in sorted(_PRESETS.glob("*.toml"))
-    }
+    return {path.stem: SampleSettings.from_toml(path).about for path in presets_in(_PRESETS)}
 
 
 def load_preset(name: str | Path) -> SampleSettings:
@@ -297,10 +290,6 @@ def load_preset(name: str | Path) -> SampleSettings:
     >>> load_preset("lemaitre").names
     ('ZTF', 'SNLS', 'HSC')
     """
-    path = _PRESETS / f"{name}.toml"
-    if path.is_file():
-        return SampleSettings.from_toml(path)
-    if Path(name).suffix == ".toml":
-        return SampleSettings.from_toml(name).resolved(Path(name).parent)
-    known = ", ".join(sorted(each.stem for each in _PRESETS.glob("*.toml")))
-    raise InputError(f"no preset {name}; there are {known}, or give a file of settings (.toml)")
+    path = preset_file(name, _PRESETS)
+    settings = SampleSettings.from_toml(path)
+    return settings if path.parent == _PRESETS else settings.resolved(path.parent)

@@ -19,7 +19,8 @@ from chandelle.products.exposures import Exposures
 from chandelle.products.lightcurves import LightCurves
 from chandelle.products.parts import write_lightcurve_parts
 from chandelle.products.targets import Targets
-from chandelle.simulate.settings import SampleSettings, SurveySettings, is_path, load_preset
+from chandelle.simulate.preset_files import is_path
+from chandelle.simulate.settings import SampleSettings, SurveySettings, load_preset
 from chandelle.simulate.survey import SurveySimulation
 from chandelle.simulate.truth import Truth, join_truths
 

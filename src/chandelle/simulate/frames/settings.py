@@ -1,6 +1,5 @@
 """Settings of a survey of raw frames. A preset is a file."""
 
-from importlib.resources import files
 from pathlib import Path
 
 from pydantic import ConfigDict, Field, model_validator
@@ -13,14 +12,15 @@ from chandelle.simulate.frames.charge import check_deficit
 from chandelle.simulate.frames.detector import DetectorSettings
 from chandelle.simulate.frames.optics import PsfSettings
 from chandelle.simulate.frames.throughput import ThroughputSettings
+from chandelle.simulate.preset_files import is_path, preset_file, presets_in
 from chandelle.simulate.settings import (
     CosmologySettings,
     PopulationSettings,
     RateSettings,
-    is_path,
 )
 
 _FINITE = ConfigDict(allow_inf_nan=False)
+_PRESETS = Path(__file__).parent / "presets"
 
 
 class CadenceSettings(StageConfig):
@@ -170,9 +170,7 @@ class FrameSettings(StageConfig):
 
 def list_frame_presets() -> dict[str, str]:
     """Names of the presets of raw frames, and what each is."""
-    return {
-        path.stem: FrameSettings.from_toml(path).about for path in sorted(_folder().glob("*.toml"))
-    }
+    return {path.stem: FrameSettings.from_toml(path).about for path in presets_in(_PRESETS)}
 
 
 def load_frame_preset(name: str | Path) -> FrameSettings:
@@ -198,14 +196,6 @@ def load_frame_preset(name: str | Path) -> FrameSettings:
     >>> load_frame_preset("ztf-mini").quadrant_size
     512
     """
-    path = _folder() / f"{name}.toml"
-    if path.is_file():
-        return FrameSettings.from_toml(path)
-    if Path(name).suffix == ".toml":
-        return FrameSettings.from_toml(name).resolved(Path(name).parent)
-    known = ", ".join(sorted(each.stem for each in _folder().glob("*.toml")))
-    raise InputError(f"no preset {name}; there are {known}, or give a file of settings (.toml)")
-
-
-def _folder() -> Path:
-    return Path(str(files("chandelle.simulate.frames") / "presets"))
+    path = preset_file(name, _PRESETS)
+    settings = FrameSettings.from_toml(path)
+    return settings if path.parent == _PRESETS else settings.resolved(path.parent)
