@@ -53,7 +53,7 @@ gain = 6.1                  # [H] electron/DN, 6.0 to 6.2
 read_noise = 9.5            # [H] electron, 9 to 10
 dark_current = 1.0          # [H] electron/s
 saturation_dn = 58647.0     # [H] above the bias
-full_well = 350000.0        # [N] electron, typical of the CCD231 family
+full_well = 375000.0        # [N] electron, of the CCD231 family; above saturation_dn
 overscan_columns = 30
 bias_dn = 1500.0            # [N]
 """

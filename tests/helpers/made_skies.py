@@ -9,7 +9,7 @@ from chandelle.simulate.frames.detector import DetectorSettings
 from chandelle.simulate.frames.expose import FrameMaker
 from chandelle.simulate.frames.series import frames_of
 from chandelle.simulate.frames.settings import FrameSettings
-from chandelle.simulate.frames.sky import Sky
+from chandelle.simulate.frames.sky import COLOR_BANDS, Sky
 from chandelle.simulate.frames.strikes import CosmicRaySettings
 from chandelle.simulate.frames.truth_tables import TrueGalaxies, TrueStars, table_with_magnitudes
 from chandelle.simulate.frames.unit_tables import TrueFluxes
@@ -60,7 +60,9 @@ def galaxies_at(ra, dec, mag, *, band="ztfr", **columns):
         "bulge_axis_ratio": np.ones(n),
         "position_angle": np.zeros(n),
     } | columns
-    return TrueGalaxies(table=table_with_magnitudes(values, {band: np.broadcast_to(mag, n) + 0.0}))
+    shown = {name: np.broadcast_to(mag, n) + 0.0 for name in (band, *COLOR_BANDS)}
+    shown[COLOR_BANDS[0]] += 1.0  # g - i = 1, where no color term changes anything
+    return TrueGalaxies(table=table_with_magnitudes(values, shown))
 
 
 def exposures_at(ra, dec, *, band="ztfr", **columns):

@@ -48,10 +48,10 @@ def write_settings(folder, *changes):
 
 
 def digests(folder):
-    """SHA-256 of raw files and truth by path, but for tables that are written block by block."""
+    """SHA-256 of raw files and truth by path."""
     found = {}
     for path in sorted([*folder.glob("raw/**/*.fits*"), *folder.glob("truth/**/*.*")]):
-        if path.is_file() and path.parent.name not in {"sources", "units"}:
+        if path.is_file():
             content = path.read_bytes()
             found[path.relative_to(folder).as_posix()] = hashlib.sha256(content).hexdigest()
     return found

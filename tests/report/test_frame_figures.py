@@ -37,6 +37,7 @@ def path(camera, tmp_path_factory):
         name="one",
         start_mjd=58200.0,
         exptime_s=30.0,
+        night=58200,
         filter_name="ZTF_r",
         filter_number=2,
     )

@@ -79,6 +79,9 @@ class Camera:
     site : Site
     filters : tuple of Filter
     ccds : tuple of Ccd
+    optics_radius_deg : float or None
+        From the pointing to the farthest corner that the optics light, where that is beyond the
+        CCDs here.
     """
 
     name: str
@@ -88,6 +91,14 @@ class Camera:
     site: Site
     filters: tuple[Filter, ...]
     ccds: tuple[Ccd, ...]
+    optics_radius_deg: float | None = None
+
+    @property
+    def radius_deg(self) -> float:
+        """From the pointing to the farthest corner of the focal plane [degree]."""
+        if self.optics_radius_deg is not None:
+            return self.optics_radius_deg
+        return float(np.linalg.norm(self.corners(), axis=-1).max())
 
     @property
     def quadrants(self) -> tuple[Quadrant, ...]:
@@ -212,7 +223,8 @@ class Camera:
         size : int, optional
             Side of each quadrant [pixel]. The quadrants stay adjacent, about the center of the CCD.
         recenter : bool
-            Whether the mean center of the CCDs kept comes to the pointing.
+            Whether the mean center of the CCDs kept comes to the pointing, and the optics are made
+            as small as they are; else they keep their places in the optics of the whole.
         name : str, optional
             Of the new camera; the old one if not given.
 
@@ -234,7 +246,8 @@ class Camera:
         if recenter:
             xi, eta = np.mean([(ccd.xi, ccd.eta) for ccd in kept], axis=0).tolist()
             kept = tuple(replace(ccd, xi=ccd.xi - xi, eta=ccd.eta - eta) for ccd in kept)
-        return replace(self, name=name or self.name, ccds=kept)
+        radius = None if recenter else self.radius_deg
+        return replace(self, name=name or self.name, ccds=kept, optics_radius_deg=radius)
 
 
 def _ranges(numbers: Sequence[int]) -> str:

@@ -7,7 +7,7 @@ from made_skies import exposures_at, frames_made_by, maker_of, sky_of
 
 from chandelle.simulate.frames.detector import DetectorSettings
 
-SERIES = {"nights": 1, "biases": 10, "flats": 8}
+SERIES = {"nights": 1, "biases": 10, "flats": 8, "lamps": {"ztfr": [7]}}
 
 
 def written(folder, **settings):

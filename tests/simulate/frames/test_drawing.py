@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from made_skies import SILENT, exposures_at, frames_made_by, maker_of, mosaic, sky_of, stars_at
 
+from chandelle.core.errors import InputError
 from chandelle.instrument.camera_files import load_camera
 from chandelle.simulate.frames.drawing import Galaxy, blank, draw_sources
 from chandelle.simulate.frames.optics import PsfField, PsfSettings
@@ -177,8 +178,10 @@ def test_light_of_a_star_off_the_image_reaches_it_and_stars_add():
 
 
 def test_nothing_is_drawn_of_what_has_no_light():
-    for flux in (0.0, -5.0, np.nan):
+    for flux in (0.0, -5.0):
         assert not drawn(field(2.0), 50.0, 50.0, flux).array.any()
+    with pytest.raises(InputError, match="flux of source 0 is nan"):
+        drawn(field(2.0), 50.0, 50.0, np.nan)
 
 
 def test_a_bright_star_on_a_dark_sky_is_read_out():

@@ -92,7 +92,7 @@ def test_tracks_are_drawn_once_for_all_quadrants():
     drawn = [draw_tracks(f"e{i}", CAMERA, seed=1, rate=2.0) for i in range(300)]
     number = np.array([len(each.offset_deg) for each in drawn])
     assert number.mean() == pytest.approx(2.0, abs=5 * np.sqrt(2.0 / 300))
-    radius = np.linalg.norm(CAMERA.corners(), axis=-1).max()
+    radius = CAMERA.radius_deg
     offset, light = (np.concatenate([each[i] for each in drawn]) for i in (1, 2))
     assert 0.0 <= offset.min() < offset.max() < radius
     assert light.min() > 300.0

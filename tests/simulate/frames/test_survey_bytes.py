@@ -16,16 +16,14 @@ def run(tmp_path, *changes, **how):
 def assert_same(one, two):
     assert len(digests(one.folder)) > 15
     assert digests(one.folder) == digests(two.folder)
-    for name in ("sources", "units"):
-        assert getattr(one, name).to_pandas().equals(getattr(two, name).to_pandas())
 
 
 def test_neither_blocks_nor_a_lost_file_change_a_byte(tiny, tmp_path):
     other = run(tmp_path, block=7)
     assert_same(tiny, other)
-    assert len(list((other.folder / "truth" / "units").glob("*.parquet"))) == 2
     other.frames()[1].unlink()
     assert_same(tiny, run(tmp_path, block=7))
+    assert_same(tiny, run(tmp_path, block=3))
 
 
 @pytest.mark.slow
@@ -38,7 +36,10 @@ def test_another_seed_is_another_universe(tiny, tmp_path):
     other = run(tmp_path, seed=2)
     mine, theirs = digests(tiny.folder), digests(other.folder)
     same = {path for path, digest in mine.items() if digest in theirs.values()}
-    assert same == {"truth/quadrants.parquet"}, "the camera alone stays"
+    # Frames without a source or a cosmic ray have equal tables, those of no row.
+    empty = {path for path in same if path.startswith(("truth/sources/", "truth/cosmics/"))}
+    assert same - empty == {"truth/quadrants.parquet"}, "the camera alone stays"
+    assert not any(path.endswith("_o.parquet") and "sources" in path for path in empty)
 
 
 @pytest.mark.slow

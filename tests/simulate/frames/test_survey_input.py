@@ -59,7 +59,7 @@ def assert_nothing_made(folder):
         ("quadrant_size = 40", "quadrant_size = 4000", "take 1 to 3072"),
         ("recenter", "recentre", "recentre: Extra inputs"),
         ("ztfg = [2]", "ztfq = [2]", "no filter 'ztfq'"),
-        ("[14.0, 20.0]", "[20.0, 14.0]", "bright to faint"),
+        ("[14.0, 20.0]", "[20.0, 14.0]", "a bright and a faint magnitude"),
         ("[series]", "[detector]\nbrighter_fatter = 1.0\n[series]", "give at most"),
     ],
 )
@@ -146,16 +146,18 @@ def test_presets_are_known_by_name_and_others_refused(tmp_path):
 def test_a_folder_of_another_survey_is_left_alone(tiny, tmp_path):
     settings = tiny.folder.parent / "tiny.toml"
     before = sorted(path.stat().st_mtime_ns for path in tiny.folder.rglob("*.*"))
-    with pytest.raises(InputError, match=r"survey\.toml: is of another survey.*another folder"):
+    with pytest.raises(
+        InputError, match=r"holds another survey: .*settings\.json differs.*another folder"
+    ):
         simulate_survey(settings, out=tiny.folder, seed=7, on="serial")
-    other = write_settings(tmp_path)
-    with pytest.raises(InputError, match="the same preset and seed"):
+    other = write_settings(tmp_path, ("density = 8.0", "density = 7.0"))
+    with pytest.raises(InputError, match="the same settings and seed"):
         simulate_survey(other, out=tiny.folder, seed=1, on="serial")
     assert before == sorted(path.stat().st_mtime_ns for path in tiny.folder.rglob("*.*"))
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "survey.toml").write_text("[fit-lightcurves]\nblock = 4\n")
-    with pytest.raises(InputError, match="without raw frames"):
+    with pytest.raises(InputError, match=r"of another survey, with \[fit-lightcurves\]"):
         simulate_survey(other, out=mine)
     assert (mine / "survey.toml").read_text() == "[fit-lightcurves]\nblock = 4\n"
 

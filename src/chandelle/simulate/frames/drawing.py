@@ -12,6 +12,7 @@ import galsim
 import numpy as np
 from numpy.typing import NDArray
 
+from chandelle.core.errors import InputError
 from chandelle.simulate.frames.optics import POINTS, Profile, PsfField
 
 Floats = NDArray[np.float64]
@@ -20,8 +21,8 @@ _FAINT = 0.01
 _LOST = 1e-4
 _LEAST_WING, _MOST_WING = 25, 600
 _GALAXIES = galsim.GSParams()
-_RADII = 8.0
-"""Half-light radii to which a galaxy is drawn."""
+_DISK_RADII, _BULGE_RADII = 8.0, 16.0
+"""Half-light radii to which a galaxy is drawn: 0.01 % of a disk is beyond, 1 % of a bulge."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +67,8 @@ class Galaxy:
         """Pixels from the middle beyond which it is not drawn."""
         bulge = self.bulge_radius / np.sqrt(self.bulge_axis_ratio)
         disk = self.disk_radius / np.sqrt(self.disk_axis_ratio)
-        return _RADII * max(bulge * (self.bulge_fraction > 0.0), disk * (self.bulge_fraction < 1.0))
+        bulge *= _BULGE_RADII * (self.bulge_fraction > 0.0)
+        return float(max(bulge, disk * _DISK_RADII * (self.bulge_fraction < 1.0)))
 
 
 def blank(n_rows: int, n_columns: int) -> galsim.Image:
@@ -101,7 +103,15 @@ def draw_sources(
         Full width at half maximum [pixel] and reduced shear in the axes of the pixels.
     galaxies : sequence of Galaxy or None
         None for a point.
+
+    Raises
+    ------
+    InputError
+        If a flux is not a number.
     """
+    bad = np.flatnonzero(~np.isfinite(flux))
+    if len(bad):
+        raise InputError(f"sources: flux of source {bad[0]} is {flux[bad[0]]}, expected electrons")
     for k in range(len(x)):
         if not flux[k] > 0.0:
             continue

@@ -27,25 +27,35 @@ from chandelle.simulate.frames.sources import (
     Sources,
     shear_in_pixels,
 )
-from chandelle.simulate.frames.strikes import SatelliteTracks, add_tracks, draw_tracks
+from chandelle.simulate.frames.strikes import CosmicRays, add_tracks, draw_tracks, tracks_across
 from chandelle.simulate.frames.throughput import (
+    lamp_name,
     lamp_pattern,
     sky_pattern,
     transmission,
 )
+from chandelle.simulate.frames.unit_tables import TrueCosmics, TrueSources, TrueUnits
 
 Floats = NDArray[np.float64]
 Pixels = NDArray[np.float32]
 _LAMP_SCATTER = 0.005
 _FILTERS_KEPT = 2
+FRAME_PARTS = ("sources", "units", "cosmics")
+"""Tables of the truth that are written frame by frame."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameTruth:
-    """The truth of a frame of a CCD, as columns of `TrueSources` and `TrueUnits`."""
+    """The truth of a frame of a CCD."""
 
-    sources: dict[str, Any]
-    units: dict[str, Any]
+    sources: TrueSources
+    units: TrueUnits
+    cosmics: TrueCosmics
+
+    def write(self, folder: Path, name: str) -> None:
+        """Write a file each into the folders of a truth, under the name of the frame."""
+        for part in FRAME_PARTS:
+            getattr(self, part).write(folder / part / f"{name}.parquet")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +138,7 @@ class FrameMaker:
     def _calibration(self, frame: Frame, ccd: Ccd) -> Exposed:
         """Make a bias or a flat of a CCD."""
         light = np.zeros((ccd.n_rows, ccd.n_columns), np.float32)
-        level = 0.0
+        level, pattern = 0.0, (light[0], light[:, 0])
         if frame.kind == "flat":
             gain = np.mean([quadrant.gain for quadrant in self.camera.quadrants])
             change = normals(key_for(self.seed, "lamp", frame.name), ["level"], 1)["level"][0]
@@ -136,15 +146,18 @@ class FrameMaker:
             pattern = lamp_pattern(
                 self.camera,
                 ccd,
-                f"{frame.band}-{frame.lamp}",
+                lamp_name(frame.band, frame.lamp),
                 self.settings.throughput,
                 seed=self.seed,
             )
             _add_pattern(light, level, pattern)
             light *= self.transmission(ccd.ccdid, frame.band)
         readouts = self._read(light, frame, ccd)
-        facts = [self._unit(frame, quadrant, readouts, light=level) for quadrant in ccd.quadrants]
-        return Exposed(readouts=readouts, truth=FrameTruth(sources={}, units=_columns(facts)))
+        facts = [
+            self._unit(frame, quadrant, light=level * _middle_of(pattern, quadrant))
+            for quadrant in ccd.quadrants
+        ]
+        return self._exposed(frame, ccd, readouts, units=facts)
 
     def _object(self, frame: Frame, ccd: Ccd) -> Exposed:
         """Make a science frame of a CCD."""
@@ -162,9 +175,8 @@ class FrameMaker:
         image = self._drawn(sources, ccd, psf, row)
         light = image.array
         sky = 10.0 ** (0.4 * (row["zp"] - row["sky_mag"])) * scale**2
-        _add_pattern(
-            light, sky, sky_pattern(self.camera, ccd, frame.name, settings, seed=self.seed)
-        )
+        pattern = sky_pattern(self.camera, ccd, frame.name, settings, seed=self.seed)
+        _add_pattern(light, sky, pattern)
         tracks = draw_tracks(
             frame.name, self.camera, seed=self.seed, rate=self.settings.tracks_per_exposure
         )
@@ -178,14 +190,41 @@ class FrameMaker:
             self._unit(
                 frame,
                 quadrant,
-                readouts,
-                light=sky,
-                tracks=tracks,
+                light=sky * _middle_of(pattern, quadrant),
+                n_track=tracks_across(ccd, quadrant, tracks),
                 **self._middle(row, clouds, ccd, quadrant, psf),
             )
             for quadrant in ccd.quadrants
         ]
-        truth = FrameTruth(sources=self._truth(sources, ccd, row), units=_columns(units))
+        seen = self._truth(sources, ccd, row)
+        return self._exposed(frame, ccd, readouts, units=units, sources=seen)
+
+    def _exposed(
+        self,
+        frame: Frame,
+        ccd: Ccd,
+        readouts: dict[int, Readout],
+        *,
+        units: list[dict[str, Any]],
+        sources: dict[str, Any] | None = None,
+    ) -> Exposed:
+        """Put readouts and truth together."""
+        rays = {quadrant.rcid: readouts[quadrant.qid].cosmic_rays for quadrant in ccd.quadrants}
+        counts = [len(one.x) for one in rays.values()]
+        cosmics = {
+            "exposure": np.full(sum(counts), frame.name),
+            "rcid": np.repeat(list(rays), counts),
+            **{
+                name: np.concatenate([getattr(one, name) for one in rays.values()])
+                for name in CosmicRays._fields
+            },
+        }
+        columns = {name: [row[name] for row in units] for name in units[0]}
+        truth = FrameTruth(
+            sources=TrueSources.of_frame(sources or {}),
+            units=TrueUnits.of_frame(columns | {"n_cosmic": counts}),
+            cosmics=TrueCosmics.of_frame(cosmics),
+        )
         return Exposed(readouts=readouts, truth=truth)
 
     def _drawn(self, sources: Sources, ccd: Ccd, psf: PsfField, row: Facts) -> Any:
@@ -246,10 +285,9 @@ class FrameMaker:
         self,
         frame: Frame,
         quadrant: Quadrant,
-        readouts: dict[int, Readout],
         *,
         light: float,
-        tracks: SatelliteTracks | None = None,
+        n_track: int = 0,
         zp: float = np.nan,
         cloud_mag: float = np.nan,
         fwhm: float = np.nan,
@@ -264,6 +302,7 @@ class FrameMaker:
             "ccdid": quadrant.ccdid,
             "rcid": quadrant.rcid,
             "mjd": frame.start_mjd + 0.5 * frame.exptime_s / 86_400.0,
+            "night": frame.night,
             "band": frame.band,
             "zp": zp,
             "cloud_mag": cloud_mag,
@@ -271,8 +310,7 @@ class FrameMaker:
             "fwhm": fwhm,
             "g1": g1,
             "g2": g2,
-            "n_cosmic": len(readouts[quadrant.qid].cosmic_rays.x),
-            "n_track": 0 if tracks is None else len(tracks.angle_deg),
+            "n_track": n_track,
         }
 
     def _truth(self, sources: Sources, ccd: Ccd, row: Facts) -> dict[str, Any]:
@@ -314,6 +352,8 @@ def _add_pattern(light: Pixels, level: float, pattern: tuple[Pixels, Pixels]) ->
         line += np.float32(level) * (columns + row)
 
 
-def _columns(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Rows as columns."""
-    return {name: [row[name] for row in rows] for name in rows[0]}
+def _middle_of(pattern: tuple[Pixels, Pixels], quadrant: Quadrant) -> float:
+    """A pattern in the middle of a quadrant."""
+    columns, rows = pattern
+    x, y = quadrant.x0 + quadrant.n_columns // 2, quadrant.y0 + quadrant.n_rows // 2
+    return float(columns[x] + rows[y])

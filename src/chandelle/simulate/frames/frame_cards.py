@@ -47,11 +47,12 @@ def frame_cards(
         "name": frame.name,
         "start_mjd": frame.start_mjd,
         "exptime_s": frame.exptime_s,
+        "night": frame.night,
         "filter_name": chosen.name if chosen is not None else "none",
         "filter_number": chosen.number if chosen is not None else 0,
     }
     if frame.kind == "flat":
-        facts["lamp"] = (frame.lamp, camera.filter(frame.band).load().mean_wave * _NM)
+        facts["lamp"] = (frame.lamp, frame.lamp_wave * _NM)
     if row is None:
         return exposure_cards(camera, ccd, **facts), {}
     ra, dec = believed_pointing(row, seed=seed)

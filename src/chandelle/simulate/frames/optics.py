@@ -129,12 +129,11 @@ class PsfField:
     ) -> "PsfField":
         """That of a named exposure."""
         shear = settings.guiding * normals(key_for(seed, "psf", exposure), ["shear"], 2)["shear"]
-        radius = float(np.hypot(*camera.corners().reshape(-1, 2).T).max())
         return cls(
             fwhm=fwhm,
             guiding=(float(shear[0]), float(shear[1])),
             settings=settings,
-            radius=radius,
+            radius=camera.radius_deg,
         )
 
     def shape(self, xi: Floats, eta: Floats) -> tuple[Floats, Floats, Floats]:

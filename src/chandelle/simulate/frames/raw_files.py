@@ -32,6 +32,7 @@ def exposure_cards(
     name: str,
     start_mjd: float,
     exptime_s: float,
+    night: int,
     filter_name: str,
     filter_number: int,
     field: int = 0,
@@ -54,6 +55,8 @@ def exposure_cards(
         UTC.
     exptime_s : float, s
         Open shutter.
+    night : int, d
+        Whole MJD of local midnight; a calibration series has that of the night it is for.
     filter_name, filter_number : str, int
         As headers write them.
     field : int
@@ -85,6 +88,7 @@ def exposure_cards(
         ("EXPTIME", exptime_s, "[s] open shutter"),
         ("OBSJD", start_mjd + _MJD_JD, "[d] UTC, start of exposure"),
         ("OBSMJD", start_mjd, "[d] UTC, start of exposure"),
+        ("NIGHT", night, "[d] whole MJD of local midnight"),
         ("FILTER", filter_name, "filter"),
         ("FILTERID", filter_number, "number of the filter"),
         ("FIELDID", field, "field of the survey"),

@@ -10,8 +10,10 @@ from chandelle.instrument.raw_names import RawKind, RawName
 from chandelle.products.exposures import Exposures
 from chandelle.simulate.frames.settings import SeriesSettings
 
-_BEFORE_MIDNIGHT_D = 0.42
-"""A series begins two hours past noon."""
+_BEFORE_MIDNIGHT_D = 0.31
+"""A series begins in the late afternoon: at Palomar after 0 h UTC, on the date of its night."""
+_LAMPS = {"ztfg": (2, 3, 4, 5), "ztfr": (7, 8, 9, 10), "ztfi": (11, 12, 13)}
+"""Lamps of the flat-field screen of ZTF by passband."""
 _FLAT_S = 5.0
 _DAY_S = 86_400.0
 
@@ -38,6 +40,8 @@ class Frame:
         Passband; empty for a bias.
     lamp : int
         Number of the lamp of a flat, 0 for others.
+    lamp_wave : float, angstrom
+        Its wavelength.
     place : int
         In the series of its kind and lamp, from 0.
     """
@@ -51,6 +55,7 @@ class Frame:
     field: int = 0
     band: str = ""
     lamp: int = 0
+    lamp_wave: float = 0.0
     place: int = 0
 
     def path(self, camera: Camera, ccdid: int, *, is_compressed: bool) -> str:
@@ -115,6 +120,20 @@ def calibration_nights(exposures: Exposures, settings: SeriesSettings) -> list[i
     return nights[((np.arange(count) + 0.5) * len(nights) // max(count, 1)).astype(int)].tolist()
 
 
+def lamps_of(band: str, settings: SeriesSettings, camera: Camera) -> tuple[int, ...]:
+    """Numbers of the lamps of a passband."""
+    lamps = settings.lamps.get(band) or _LAMPS.get(band)
+    return lamps or (camera.filter(band).number,)
+
+
+def lamp_wavelength(band: str, lamp: int, settings: SeriesSettings, camera: Camera) -> float:
+    """Wavelength of a lamp [angstrom]: the lamps of a band divide its transmission evenly."""
+    lamps, passband = lamps_of(band, settings, camera), camera.filter(band).load()
+    share = np.cumsum(passband.transmission)
+    place = (lamps.index(lamp) + 0.5) / len(lamps)
+    return float(np.interp(place * share[-1], share, passband.wave))
+
+
 def _series(
     night: int, exposures: Exposures, settings: SeriesSettings, camera: Camera
 ) -> Iterator[Frame]:
@@ -122,7 +141,7 @@ def _series(
     start = night + (-camera.site.longitude_deg / 360.0) % 1.0 - _BEFORE_MIDNIGHT_D
     kinds: list[tuple[RawKind, str, int, int]] = [("bias", "", 0, settings.biases)]
     for band in sorted(set(exposures["band"].tolist())):
-        lamps = settings.lamps.get(band, (camera.filter(band).number,))
+        lamps = lamps_of(band, settings, camera)
         kinds.extend(("flat", band, lamp, settings.flats) for lamp in lamps)
     done = 0
     for kind, band, lamp, count in kinds:
@@ -137,6 +156,7 @@ def _series(
                 exptime_s=exptime,
                 band=band,
                 lamp=lamp,
+                lamp_wave=lamp_wavelength(band, lamp, settings, camera) if lamp else 0.0,
                 place=place,
             )
             done += 1

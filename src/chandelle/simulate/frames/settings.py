@@ -1,8 +1,9 @@
 """Settings of a survey of raw frames. A preset is a file."""
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from chandelle.core.config import StageConfig
 from chandelle.core.errors import InputError
@@ -50,6 +51,9 @@ class CadenceSettings(StageConfig):
             raise ValueError(f"nights: give how many nights of {self.log}")
         if bool(self.fields) != bool(self.bands):
             raise ValueError("give fields and bands, or neither of them")
+        wrong = [place for place in self.fields if abs(place[1]) > 90.0]
+        if wrong:
+            raise ValueError(f"fields: expected ra and dec in degrees, found {wrong[0]}")
         return self
 
 
@@ -65,12 +69,28 @@ class SupernovaSettings(StageConfig):
     population: PopulationSettings = PopulationSettings()
     model: str = "salt3-f22"
 
+    @model_validator(mode="after")
+    def _has_a_range(self) -> "SupernovaSettings":
+        if not self.z_min < self.z_max:
+            raise ValueError(f"expected z_min < z_max, found {self.z_min} and {self.z_max}")
+        return self
+
+
+def _bright_to_faint(mag_range: tuple[float, float]) -> tuple[float, float]:
+    if not mag_range[0] < mag_range[1]:
+        raise ValueError(f"expected a bright and a faint magnitude, found {mag_range}")
+    return mag_range
+
+
+MagRange = Annotated[tuple[float, float], AfterValidator(_bright_to_faint)]
+"""Two magnitudes, bright to faint."""
+
 
 class StarSettings(StageConfig):
     """Stars of a range of magnitudes (r, AB), `density` times as many as there are."""
 
     model_config = _FINITE
-    mag_range: tuple[float, float] = (12.0, 21.0)
+    mag_range: MagRange = (12.0, 21.0)
     density: float = Field(default=1.0, ge=0.0)
 
 
@@ -78,14 +98,14 @@ class GalaxySettings(StageConfig):
     """Galaxies of a range of magnitudes (r, AB); supernovae have hosts of any."""
 
     model_config = _FINITE
-    mag_range: tuple[float, float] = (15.0, 20.0)
+    mag_range: MagRange = (15.0, 20.0)
 
 
 class SeriesSettings(StageConfig):
     """Calibration series: in how many of the nights observed, how many frames.
 
-    `biases` a night and `flats` a lamp; `lamps` are numbers by passband, one of the filter's own
-    number where absent. `flat_dn` is the level of a flat above the bias.
+    `biases` a night and `flats` a lamp; `lamps` are numbers by passband: those of ZTF, or one of
+    the filter's own number, where absent. `flat_dn` is the level of a flat above the bias.
     """
 
     model_config = _FINITE

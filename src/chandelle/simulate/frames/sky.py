@@ -41,7 +41,8 @@ Floats = NDArray[np.float64]
 _WIDEST_DEG = 15.0
 """Fields farther apart than that are not one sky."""
 _MARGIN_DEG = 0.02
-_COLOR_BANDS = ("lsstg", "lssti")
+COLOR_BANDS = ("lsstg", "lssti")
+"""Passbands whose magnitudes make the color g - i of a source."""
 _SURVEY = "SN"
 
 
@@ -229,11 +230,11 @@ class SkyDrawing:
         start, stop = (truth["t0_true"] + (1.0 + targets["z_hel"]) * phase for phase in PHASES)
         shines = (mjd >= start[visits.target]) & (mjd <= stop[visits.target])
         visits, mjd = visits.select(shines), mjd[shines]
-        bands = sorted(set(band)) + list(_COLOR_BANDS)
-        self._check_cover(targets, bands[: -len(_COLOR_BANDS)])
+        bands = sorted(set(band)) + list(COLOR_BANDS)
+        self._check_cover(targets, bands[: -len(COLOR_BANDS)])
         found = np.zeros((len(visits), 3))
         first = np.searchsorted(visits.target, np.arange(len(targets) + 1))
-        own = np.searchsorted(bands[: -len(_COLOR_BANDS)], band[visits.exposure])
+        own = np.searchsorted(bands[: -len(COLOR_BANDS)], band[visits.exposure])
         blue, red = (np.full(len(visits), len(bands) - 2 + k) for k in range(2))
         for column, which in enumerate((own, blue, red)):
             found[:, column] = true_fluxes(
@@ -288,7 +289,7 @@ class SkyDrawing:
             If the fields are too far apart.
         """
         ra, dec, radius = self._circle(exposures)
-        passbands = sorted(set(exposures["band"].tolist()))
+        passbands = sorted({*exposures["band"].tolist(), *COLOR_BANDS})
         stars, others = self.settings.stars, self.settings.galaxies
         disk = {"passbands": passbands, "seed": self.seed}
         drawn = draw_stars(

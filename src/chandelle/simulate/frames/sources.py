@@ -15,7 +15,7 @@ from chandelle.instrument.camera import Camera
 from chandelle.instrument.ccd import DEG_PER_ARCSEC, Ccd
 from chandelle.simulate.frames.drawing import Galaxy
 from chandelle.simulate.frames.optics import Pointing
-from chandelle.simulate.frames.sky import Sky
+from chandelle.simulate.frames.sky import COLOR_BANDS, Sky
 from chandelle.simulate.frames.star_catalog import star_magnitudes, star_positions
 from chandelle.simulate.frames.throughput import COLOR_PIVOT, ThroughputSettings, color_loss
 from chandelle.simulate.frames.truth_tables import TrueGalaxies
@@ -160,7 +160,7 @@ class Observer:
             "ra": galaxies["ra"],
             "dec": galaxies["dec"],
             "mag": galaxies.magnitudes(exposure["band"]),
-            "color": np.full(n, COLOR_PIVOT),
+            "color": galaxies.magnitudes(COLOR_BANDS[0]) - galaxies.magnitudes(COLOR_BANDS[1]),
             "galaxy": np.arange(n),
         }
 

@@ -24,6 +24,8 @@ _FWHM_PER_SIGMA = 2.0 * math.sqrt(2.0 * math.log(2.0))
 _SIGMAS = 6.0
 """Half width of the band that a track lights."""
 _PIXEL_VARIANCE = 1.0 / 12.0
+_BORDER = 1e-9
+"""Degrees: a track along the border of a quadrant is not across it."""
 
 
 class CosmicRaySettings(StageConfig):
@@ -192,10 +194,9 @@ def draw_tracks(
     key = key_for(seed, "satellite tracks", exposure)
     n = poisson(key, "number", mean=rate)
     angle, offset, light = uniform(key, "lines and light", shape=(3, n))
-    radius = float(np.linalg.norm(camera.corners(), axis=-1).max())
     return SatelliteTracks(
         angle_deg=360.0 * angle,
-        offset_deg=radius * offset,
+        offset_deg=camera.radius_deg * offset,
         electrons_per_arcsec=low * (high / low) ** light,
         width_arcsec=np.full(n, width_arcsec),
     )
@@ -253,3 +254,11 @@ def _add_track(
     is_in = (column >= 0) & (column < n_columns)
     rows = np.broadcast_to(row, column.shape)
     light[rows[is_in], column[is_in]] += (per_pixel * profile[is_in]).astype(np.float32)
+
+
+def tracks_across(ccd: Ccd, quadrant: Quadrant, tracks: SatelliteTracks) -> int:
+    """How many tracks go across a quadrant: its corners are on both sides of them."""
+    xi, eta = ccd.corners(quadrant).T
+    angle = np.radians(tracks.angle_deg)[:, None]
+    side = np.cos(angle) * xi + np.sin(angle) * eta - tracks.offset_deg[:, None]
+    return int(((side.min(axis=1) < -_BORDER) & (side.max(axis=1) > _BORDER)).sum())

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy.io import fits
@@ -23,13 +24,16 @@ from chandelle.products.targets import Targets
 from chandelle.simulate.frames.optics import PsfField
 from chandelle.simulate.frames.settings import FrameSettings
 from chandelle.simulate.frames.sky import Sky
-from chandelle.simulate.frames.tasks import BLOCK, STAGE, TRUTH, FramesConfig
-from chandelle.simulate.frames.throughput import Pixels
+from chandelle.simulate.frames.tasks import BLOCK, SETTINGS_FILE, STAGE, TRUTH, FramesConfig
+from chandelle.simulate.frames.throughput import Pixels, lamp_name, lamp_pattern
 from chandelle.simulate.frames.truth_tables import TrueGalaxies, TrueStars
 from chandelle.simulate.frames.unit_tables import (
+    TrueCosmics,
+    TrueDefects,
     TrueFluxes,
     TrueQuadrants,
     TrueSources,
+    TrueTracks,
     TrueUnits,
 )
 from chandelle.simulate.truth import Truth
@@ -49,19 +53,31 @@ class SimulatedSurvey:
 
     folder: Path
 
+    def __post_init__(self) -> None:
+        path = self.folder / TRUTH / SETTINGS_FILE
+        if not path.is_file():
+            raise InputError(
+                f"{path}: expected the settings that a survey of raw frames was made with, found "
+                "none; make it with simulate_survey"
+            )
+
     @property
     def _truth(self) -> Path:
         return self.folder / TRUTH
 
     @cached_property
-    def _config(self) -> FramesConfig:
-        path = self.folder / _SETTINGS
-        return FramesConfig.from_toml(path, table=STAGE.name)
+    def _made_with(self) -> dict[str, Any]:
+        return json.loads((self._truth / SETTINGS_FILE).read_text(encoding="utf-8"))
+
+    @cached_property
+    def settings(self) -> FrameSettings:
+        """That it was made with."""
+        return FrameSettings.of(str(self._truth / SETTINGS_FILE), **self._made_with["settings"])
 
     @property
-    def settings(self) -> FrameSettings:
-        """Of the survey."""
-        return self._config.settings
+    def seed(self) -> int:
+        """That it was made with."""
+        return self._made_with["seed"]
 
     @cached_property
     def camera(self) -> Camera:
@@ -114,6 +130,21 @@ class SimulatedSurvey:
         return TrueUnits.read_folder(self._truth / "units")
 
     @cached_property
+    def cosmics(self) -> TrueCosmics:
+        """Cosmic rays of each frame."""
+        return TrueCosmics.read_folder(self._truth / "cosmics")
+
+    @cached_property
+    def tracks(self) -> TrueTracks:
+        """Satellites of each exposure."""
+        return TrueTracks.read(self._truth / "tracks.parquet")
+
+    @cached_property
+    def defects(self) -> TrueDefects:
+        """Dead columns and hot pixels."""
+        return TrueDefects.read(self._truth / "defects.parquet")
+
+    @cached_property
     def quadrants(self) -> TrueQuadrants:
         """The amplifiers."""
         return TrueQuadrants.read(self._truth / "quadrants.parquet")
@@ -137,7 +168,7 @@ class SimulatedSurvey:
             self.settings.psf,
             fwhm=seeing / self.camera.pixel_scale_arcsec,
             exposure=exposure,
-            seed=self._config.seed,
+            seed=self.seed,
         )
 
     def transmission(self, ccdid: int, band: str) -> Pixels:
@@ -149,9 +180,18 @@ class SimulatedSurvey:
             bands = ", ".join(sorted(set(self.exposures["band"].tolist())))
             raise InputError(f"{path}: no band {band}; it has {bands}") from error
 
+    def lamp(self, ccdid: int, band: str, lamp: int) -> Pixels:
+        """What a lamp shows beyond the transmission, along the axes of the CCD."""
+        ccd, name = self.camera.ccd(ccdid), lamp_name(band, lamp)
+        columns, rows = lamp_pattern(
+            self.camera, ccd, name, self.settings.throughput, seed=self.seed
+        )
+        return columns + rows[:, None]
+
     def __repr__(self) -> str:
         kinds = Counter(self.units["kind"].tolist())
         counts = ", ".join(f"{n} quadrants of {kind} frames" for kind, n in kinds.items())
+        counts = counts or "no frame yet"
         sky = self.sky
         return (
             f"SimulatedSurvey {self.folder}: {counts}; {len(sky.targets)} supernovae, "
@@ -216,28 +256,30 @@ def simulate_survey(
 
 
 def _note_settings(folder: Path, config: FramesConfig) -> None:
-    """Write what makes the survey into its settings, or see that it is there.
+    """Write what makes the survey into its settings; refuse a folder of another survey.
 
     Raises
     ------
     InputError
-        If the folder is of another survey.
+        If the folder has frames of other settings, or settings of other stages.
     """
-    path = folder / _SETTINGS
+    made_with, path = folder / TRUTH / SETTINGS_FILE, folder / _SETTINGS
+    if made_with.exists():
+        found = json.loads(made_with.read_text(encoding="utf-8"))
+        if found != config.of_frames():
+            raise InputError(
+                f"{folder}: holds another survey: {made_with} differs from {config.preset} with "
+                f"seed {config.seed}; give another folder, or the same settings and seed"
+            )
+    whole = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if set(whole) - {STAGE.name}:
+        raise InputError(
+            f"{path}: is of another survey, with [{'], ['.join(whole)}]; give another folder"
+        )
     preset = config.preset
     if Path(preset).suffix == ".toml":
         preset = str(Path(preset).resolve())
-    own = {"preset": preset, "seed": config.seed}
-    whole = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    found = whole.get(STAGE.name, {})
-    # Settings of a survey that came to nothing give way.
-    if not path.exists() or (set(whole) == {STAGE.name} and not (folder / TRUTH).exists()):
-        text = f"[{STAGE.name}]\npreset = {json.dumps(preset)}\nseed = {config.seed}\n"
+    text = f"[{STAGE.name}]\npreset = {json.dumps(preset)}\nseed = {config.seed}\n"
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
         with atomic_file(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
-        return
-    if {name: found.get(name) for name in own} != own:
-        raise InputError(
-            f"{path}: is of another survey, {found or 'without raw frames'}; expected {own}: give "
-            "another folder, or the same preset and seed"
-        )

@@ -1,5 +1,6 @@
-"""The simulation of raw frames as tasks: the sky, the frames in blocks, their truth in one."""
+"""The simulation of raw frames as tasks: the sky, what does not change, the frames in blocks."""
 
+import json
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -15,19 +16,19 @@ from chandelle.core.config import StageConfig
 from chandelle.core.precision import require_x64
 from chandelle.core.provenance import code_version
 from chandelle.products.exposures import Exposures
-from chandelle.products.product import Meta
-from chandelle.simulate.frames.expose import FrameMaker
+from chandelle.simulate.frames.detector_truth import write_detector
+from chandelle.simulate.frames.expose import FRAME_PARTS, FrameMaker
 from chandelle.simulate.frames.series import frames_of
 from chandelle.simulate.frames.settings import FrameSettings, load_frame_preset
 from chandelle.simulate.frames.sky import SKY_FILES, Sky, SkyDrawing
 from chandelle.simulate.frames.throughput import transmission
-from chandelle.simulate.frames.unit_tables import TrueQuadrants, TrueSources, TrueUnits
 
 _CODE = ("core", "instrument", "numerics", "physics", "products", "simulate")
 TRUTH = "truth"
 """Folder of the truth of a survey."""
-_SOURCES, _UNITS = f"{TRUTH}/sources", f"{TRUTH}/units"
-_QUADRANTS = "quadrants.parquet"
+SETTINGS_FILE = "settings.json"
+"""Settings and seed that all of a survey was made with, in the folder of its truth."""
+_DETECTOR_FILES = ("quadrants.parquet", "defects.parquet", "tracks.parquet", SETTINGS_FILE)
 _MEMORY_GB = 2.0
 BLOCK = 20
 """Frames of a CCD in a task."""
@@ -49,6 +50,11 @@ class FramesConfig(StageConfig):
         """Settings of the survey, whole."""
         return load_frame_preset(self.preset)
 
+    def of_frames(self) -> dict[str, Any]:
+        """All that frames are made of, as JSON holds it: words and blocks change none."""
+        settings = self.settings.model_copy(update={"about": ""}).record()
+        return {"settings": settings, "seed": self.seed}
+
 
 def _drawing(facts: Mapping[str, Any]) -> SkyDrawing:
     """The survey of a task."""
@@ -58,13 +64,11 @@ def _drawing(facts: Mapping[str, Any]) -> SkyDrawing:
 
 
 def _task(config: FramesConfig, stage: str, key: str, call: str, **how: Any) -> Task:
-    # Words change no frame.
-    settings = config.settings.model_copy(update={"about": ""}).record()
     return Task(
         stage=stage,
         key=key,
         call=f"{__name__}:{call}",
-        settings={"settings": settings, "seed": config.seed} | how.pop("more", {}),
+        settings=config.of_frames() | how.pop("more", {}),
         code=code_version(*_CODE),
         memory_gb=_MEMORY_GB,
         **how,
@@ -72,7 +76,7 @@ def _task(config: FramesConfig, stage: str, key: str, call: str, **how: Any) -> 
 
 
 def _plan_sky(home: Home, config: FramesConfig) -> list[Task]:
-    outputs = tuple(f"{TRUTH}/{name}" for name in (*SKY_FILES, _QUADRANTS))
+    outputs = tuple(f"{TRUTH}/{name}" for name in (*SKY_FILES, *_DETECTOR_FILES))
     inputs = home.inputs(*config.settings.files)
     return [_task(config, "make-sky", "sky", "make_sky", inputs=inputs, outputs=outputs)]
 
@@ -82,7 +86,9 @@ def make_sky(task: Task, folder: Path) -> dict[str, Any]:
     drawing = _drawing(task.settings)
     sky = drawing.draw()
     sky.write(folder / TRUTH)
-    TrueQuadrants.of(drawing.camera).write(folder / TRUTH / _QUADRANTS)
+    write_detector(drawing, sky.exposures, folder / TRUTH)
+    with atomic_file(folder / TRUTH / SETTINGS_FILE) as temporary:
+        temporary.write_text(json.dumps(task.settings, indent=1), encoding="utf-8")
     return {
         "exposures": len(sky.exposures),
         "supernovae": len(sky.targets),
@@ -115,13 +121,14 @@ def _plan_frames(home: Home, config: FramesConfig) -> Plan:
         ccdid, rows = blocks[number]
         key = f"c{ccdid:02d}-{rows.start:06d}"
         paths = [frames[row].path(camera, ccdid, is_compressed=is_compressed) for row in rows]
+        truths = [f"{TRUTH}/{part}/{_stem(path)}.parquet" for path in paths for part in FRAME_PARTS]
         return _task(
             config,
             "draw-frames",
             key,
             "draw_frames",
             inputs=inputs,
-            outputs=(*paths, f"{_SOURCES}/{key}.parquet", f"{_UNITS}/{key}.parquet"),
+            outputs=(*paths, *truths),
             more={"ccdid": ccdid, "start": rows.start, "stop": rows.stop},
         )
 
@@ -139,14 +146,18 @@ def draw_frames(task: Task, folder: Path) -> dict[str, Any]:
         seed=drawing.seed,
     )
     frames = frames_of(sky.exposures, drawing.settings.series, drawing.camera)
-    rows = range(task.settings["start"], task.settings["stop"])
-    made = [maker.write(frames[row], task.settings["ccdid"], folder) for row in rows]
-    meta = Meta(origin="simulated")
-    *_, sources, units = task.outputs
-    seen = TrueSources.joined([one.sources for one in made], meta=meta)
-    seen.write(folder / sources)
-    TrueUnits.joined([one.units for one in made], meta=meta).write(folder / units)
-    return {"frames": len(made), "sources": len(seen)}
+    rows, ccdid = range(task.settings["start"], task.settings["stop"]), task.settings["ccdid"]
+    n_sources = 0
+    for row in rows:
+        truth = maker.write(frames[row], ccdid, folder)
+        truth.write(folder / TRUTH, _stem(maker.path(frames[row], ccdid)))
+        n_sources += len(truth.sources)
+    return {"frames": len(rows), "sources": n_sources}
+
+
+def _stem(path: str) -> str:
+    """Name of a raw file without its ending."""
+    return Path(path).name.split(".fits")[0]
 
 
 def _plan_transmissions(home: Home, config: FramesConfig) -> list[Task]:

@@ -52,11 +52,6 @@ class ThroughputSettings(StageConfig):
     sky_gradient: float = Field(default=0.02, ge=0.0, lt=0.5)
 
 
-def focal_radius(camera: Camera) -> float:
-    """From the middle of the focal plane to its farthest corner [deg]."""
-    return float(np.hypot(*camera.corners().reshape(-1, 2).T).max())
-
-
 def transmission(
     camera: Camera, ccd: Ccd, passband: str, settings: ThroughputSettings, *, seed: int
 ) -> Pixels:
@@ -83,7 +78,7 @@ def transmission(
     place = ("throughput", camera.name, ccd.ccdid)
     found = np.ones((ccd.n_rows, ccd.n_columns), np.float32)
     add_normal(found, settings.pixel_scatter, key_for(seed, *place, "pixels"))
-    columns, rows = bowl(ccd, focal_radius(camera))
+    columns, rows = bowl(ccd, camera.radius_deg)
     for line, row in zip(found, rows, strict=True):
         line *= 1.0 - settings.vignetting * (columns + row) ** 2
     draws = normals(key_for(seed, *place), ["amplifiers"], len(ccd.quadrants))["amplifiers"]
@@ -180,15 +175,18 @@ def smooth_pattern(
     return columns.astype(np.float32), rows.astype(np.float32)
 
 
+def lamp_name(band: str, lamp: int) -> str:
+    """Name of a lamp, which its pattern is drawn by."""
+    return f"{band}-{lamp}"
+
+
 def lamp_pattern(
     camera: Camera, ccd: Ccd, lamp: str, settings: ThroughputSettings, *, seed: int
 ) -> Halves:
     """What a flat-field lamp shows beyond the transmission, as `smooth_pattern` gives it."""
     draws = normals(key_for(seed, "lamp", camera.name, lamp), ["slope"], 2)["slope"]
     slope = (0.3 * settings.lamp_gradient * draws[0], 0.3 * settings.lamp_gradient * draws[1])
-    return smooth_pattern(
-        ccd, radius=focal_radius(camera), slope=slope, depth=settings.lamp_gradient
-    )
+    return smooth_pattern(ccd, radius=camera.radius_deg, slope=slope, depth=settings.lamp_gradient)
 
 
 def sky_pattern(
@@ -199,7 +197,7 @@ def sky_pattern(
     scale = settings.sky_gradient / np.sqrt(2.0)
     return smooth_pattern(
         ccd,
-        radius=focal_radius(camera),
+        radius=camera.radius_deg,
         slope=(scale * draws[0], scale * draws[1]),
         depth=0.3 * settings.sky_gradient * draws[2],
     )
@@ -236,5 +234,5 @@ def color_loss(
     array, mag
         Positive where it is fainter.
     """
-    over = settings.color_term * (xi**2 + eta**2) / focal_radius(camera) ** 2
+    over = settings.color_term * (xi**2 + eta**2) / camera.radius_deg**2
     return (color - COLOR_PIVOT) * (over - settings.color_airmass * (airmass - 1.0))

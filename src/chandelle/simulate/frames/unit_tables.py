@@ -1,6 +1,6 @@
 """The truth of frames: what was in each, where and how bright; and of each quadrant of each."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -18,13 +18,13 @@ _P = TypeVar("_P", bound="_Parts")
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
 class _Parts(OneTable):
-    """A table that is made frame by frame, and written block by block."""
+    """A table of what is in frames, written frame by frame."""
 
     @classmethod
-    def joined(cls: type[_P], parts: Iterable[Mapping[str, Any]], *, meta: Meta) -> _P:
-        """Join columns of frames; a frame without any is left out."""
-        tables = [pa.table(dict(columns)) for columns in parts if columns]
-        return cls(table=pa.concat_tables(tables) if tables else cls.empty(), meta=meta)
+    def of_frame(cls: type[_P], columns: Mapping[str, Any]) -> _P:
+        """Make the table of a frame; one without anything has no rows."""
+        table = pa.table(dict(columns)) if columns else cls.empty()
+        return cls(table=table, meta=Meta(origin="simulated"))
 
     @classmethod
     def empty(cls) -> pa.Table:
@@ -33,9 +33,9 @@ class _Parts(OneTable):
 
     @classmethod
     def read_folder(cls: type[_P], folder: Path) -> _P:
-        """Read all blocks of a folder, in the order of their names."""
-        blocks = [cls.read(path) for path in sorted(folder.glob("*.parquet"))]
-        table = pa.concat_tables([one.table for one in blocks]) if blocks else cls.empty()
+        """Read what was written of all frames, in the order of their names."""
+        frames = [cls.read(path) for path in sorted(folder.glob("*.parquet"))]
+        table = pa.concat_tables([one.table for one in frames]) if frames else cls.empty()
         return cls(table=table, meta=Meta(origin="simulated"))
 
 
@@ -76,15 +76,73 @@ class TrueUnits(_Parts):
             Column(name="ccdid", type="int64", about="CCD"),
             Column(name="rcid", type="int64", about="quadrant", required=True),
             Column(name="mjd", unit="d", about="UTC, middle of the exposure"),
+            Column(name="night", type="int64", unit="d", about="whole MJD of local midnight"),
             Column(name="band", type="string", about="name of the passband"),
             Column(name="zp", unit="mag", about="AB, of one electron, middle of the quadrant"),
             Column(name="cloud_mag", unit="mag", about="lost to clouds, middle of the quadrant"),
-            Column(name="light", unit="electron", about="sky or lamp, before the transmission"),
+            Column(
+                name="light",
+                unit="electron",
+                about="sky or lamp, middle of the quadrant, before the transmission",
+            ),
             Column(name="fwhm", unit="pixel", about="in the middle of the quadrant"),
             Column(name="g1", about="reduced shear there, along the axes of the CCD"),
             Column(name="g2", about="reduced shear there, along the axes of the CCD"),
             Column(name="n_cosmic", type="int64", about="cosmic rays"),
-            Column(name="n_track", type="int64", about="tracks of satellites"),
+            Column(name="n_track", type="int64", about="tracks of satellites across it"),
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
+class TrueCosmics(_Parts):
+    """One row a cosmic ray and frame."""
+
+    schema: ClassVar[Schema] = Schema(
+        name="true-cosmics",
+        version=1,
+        columns=(
+            Column(name="exposure", type="string", about="name", required=True),
+            Column(name="rcid", type="int64", about="quadrant", required=True),
+            Column(name="x", unit="pixel", about="where it enters, along the axes of the CCD"),
+            Column(name="y", unit="pixel", about="where it enters, along the axes of the CCD"),
+            Column(name="dx", unit="pixel", about="how far it goes across"),
+            Column(name="dy", unit="pixel", about="how far it goes across"),
+            Column(name="electrons", unit="electron", about="left, also outside of the quadrant"),
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
+class TrueTracks(OneTable):
+    """One row a satellite and exposure: cos(angle) xi + sin(angle) eta = offset."""
+
+    schema: ClassVar[Schema] = Schema(
+        name="true-tracks",
+        version=1,
+        columns=(
+            Column(name="exposure", type="string", about="name", required=True),
+            Column(name="angle_deg", unit="deg", about="of the normal, from xi to eta"),
+            Column(name="offset_deg", unit="deg", about="from the pointing"),
+            Column(name="electrons_per_arcsec", unit="electron/arcsec", about="light a length"),
+            Column(name="width_arcsec", unit="arcsec", about="full width at half maximum"),
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
+class TrueDefects(OneTable):
+    """One row a dead column or a hot pixel, along the axes of the CCD."""
+
+    schema: ClassVar[Schema] = Schema(
+        name="true-defects",
+        version=1,
+        columns=(
+            Column(name="rcid", type="int64", about="quadrant", required=True),
+            Column(name="kind", type="string", about="dead_column or hot_pixel", required=True),
+            Column(name="x", type="int64", unit="pixel", about="in the quadrant"),
+            Column(name="y", type="int64", unit="pixel", about="in the quadrant; -1 of a column"),
+            Column(name="current", unit="electron/s", about="of a hot pixel, above the others"),
         ),
     )
 
