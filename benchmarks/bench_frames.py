@@ -58,7 +58,7 @@ def whole_ccd(out: Path) -> None:
         begun, wall = time.process_time(), time.perf_counter()
         truth = maker.write(frame, 6, out)
         cpu, wall = time.process_time() - begun, time.perf_counter() - wall
-        kinds = np.array(truth.sources.get("kind", []))
+        kinds = truth.sources["kind"]
         seen = ", ".join(f"{int((kinds == kind).sum())} {kind}" for kind in sorted(set(kinds)))
         size = (out / maker.path(frame, 6)).stat().st_size / 1e6
         print(f"{frame.kind:7} {cpu:6.1f} CPU s {wall:6.1f} s  {size:.0f} MB  {seen}")

@@ -21,8 +21,8 @@ _FAINT = 0.01
 _LOST = 1e-4
 _LEAST_WING, _MOST_WING = 25, 600
 _GALAXIES = galsim.GSParams()
-_DISK_RADII, _BULGE_RADII = 8.0, 16.0
-"""Half-light radii to which a galaxy is drawn: 0.01 % of a disk is beyond, 1 % of a bulge."""
+_RADII = (3.0, 16.0)
+"""Half-light radii to which a bulge or a disk is drawn: at least, at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,13 +62,28 @@ class Galaxy:
             parts.append((1.0 - self.bulge_fraction) * disk)
         return galsim.Sum(parts)
 
-    @property
-    def reach(self) -> float:
-        """Pixels from the middle beyond which it is not drawn."""
-        bulge = self.bulge_radius / np.sqrt(self.bulge_axis_ratio)
-        disk = self.disk_radius / np.sqrt(self.disk_axis_ratio)
-        bulge *= _BULGE_RADII * (self.bulge_fraction > 0.0)
-        return float(max(bulge, disk * _DISK_RADII * (self.bulge_fraction < 1.0)))
+    def reach(self, flux: float) -> float:
+        r"""Pixels from the middle to where it falls below `_FAINT` electrons a pixel.
+
+        .. math:: I_{bulge} = 94.5 \frac{F}{R^2} e^{-7.669 (r/R)^{1/4}}, \quad
+                  I_{disk} = \frac{F}{2 \pi h^2} e^{-r/h}, \quad h = R / 1.678
+
+        Parameters
+        ----------
+        flux : float, electron
+            F of both.
+        """
+        bulge, disk = self.bulge_fraction * flux, (1.0 - self.bulge_fraction) * flux
+        ends = [0.0]
+        if bulge > 0.0:
+            peak = 94.5 * bulge / self.bulge_radius**2
+            radii = (np.log(max(peak / _FAINT, 1.0)) / 7.669) ** 4
+            ends.append(self.bulge_radius * np.clip(radii, *_RADII) / self.bulge_axis_ratio**0.5)
+        if disk > 0.0:
+            scale = self.disk_radius / 1.678
+            radii = np.log(max(disk / (2.0 * np.pi * scale**2) / _FAINT, 1.0)) / 1.678
+            ends.append(self.disk_radius * np.clip(radii, *_RADII) / self.disk_axis_ratio**0.5)
+        return float(max(ends))
 
 
 def blank(n_rows: int, n_columns: int) -> galsim.Image:
@@ -120,7 +135,7 @@ def draw_sources(
         galaxy, reach = galaxies[k], _core_reach(psf, fwhm, flux[k])
         core = psf.core(fwhm, g1, g2, accuracy=POINTS if galaxy is None else _GALAXIES)
         if galaxy is not None:
-            core, reach = galsim.Convolve(galaxy.profile(), core), reach + galaxy.reach
+            core, reach = galsim.Convolve(galaxy.profile(), core), reach + galaxy.reach(flux[k])
         _add(image, core * float(flux[k]), place, reach, "auto")
         if psf.settings.wing > 0.0:
             wing = psf.wing(fwhm) * float(flux[k])

@@ -24,8 +24,8 @@ from chandelle.simulate.logs.clouds import cloud_loss
 Floats = NDArray[np.float64]
 Facts = Mapping[str, Any]
 """An exposure: a row of the log."""
-_NEAR, _FAR, _BRIGHT = 80, 600, 1e5
-"""Pixels off a CCD from where light of a source reaches it, that of one of so many electrons."""
+_REACH = ((1e4, 30), (1e5, 80), (np.inf, 600))
+"""Light of a source of up to so many electrons reaches a CCD from so many pixels off it."""
 _cloud_loss = eqx.filter_jit(cloud_loss)
 
 
@@ -68,7 +68,8 @@ class Sources:
     def near(self, ccd: Ccd) -> "Sources":
         """Those whose light reaches a CCD."""
         x, y = ccd.to_pixel(self.xi, self.eta)
-        margin = np.where(self.flux > _BRIGHT, _FAR, _NEAR)
+        limits, pixels = zip(*_REACH, strict=True)
+        margin = np.array(pixels)[np.searchsorted(limits, self.flux)]
         is_near = (x > -margin) & (x < ccd.n_columns + margin)
         return self.select(is_near & (y > -margin) & (y < ccd.n_rows + margin))
 
