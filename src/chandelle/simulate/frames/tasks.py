@@ -88,7 +88,7 @@ def make_sky(task: Task, folder: Path) -> dict[str, Any]:
     sky.write(folder / TRUTH)
     write_detector(drawing, sky.exposures, folder / TRUTH)
     with atomic_file(folder / TRUTH / SETTINGS_FILE) as temporary:
-        temporary.write_text(json.dumps(task.settings, indent=1), encoding="utf-8")
+        temporary.write_text(json.dumps(task.settings, indent=1, sort_keys=True), encoding="utf-8")
     return {
         "exposures": len(sky.exposures),
         "supernovae": len(sky.targets),
