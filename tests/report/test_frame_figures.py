@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib.quiver import Quiver
 
 from chandelle.core.errors import InputError
 from chandelle.instrument.camera_files import load_camera
@@ -83,3 +84,16 @@ def test_transmission_and_sharpness_are_drawn(camera):
     ax = plot_psf_field(psf, camera)
     left, right = ax.get_xlim()
     assert left > right
+
+
+def test_sticks_point_away_from_the_middle_where_the_shear_does(camera):
+    settings = PsfSettings(guiding=0.0, astigmatism=0.05)
+    psf = PsfField.draw(camera, settings, fwhm=2.0, exposure="one", seed=1)
+    ax = plot_psf_field(psf, camera)
+    ax.figure.canvas.draw()
+    (sticks,) = (one for one in ax.collections if isinstance(one, Quiver))
+    places = np.asarray(sticks.get_offsets())
+    corner = np.argmin(places.sum(axis=1))
+    long = max(sticks.get_paths()[corner].vertices, key=lambda each: np.hypot(*each))
+    # South-west is to the right and below: a stick away from the middle falls to the right.
+    assert long[0] * long[1] < 0.0

@@ -181,6 +181,7 @@ def plot_psf_field(psf: PsfField, camera: Camera, *, ax: Axes | None = None) -> 
         y,
         size * np.cos(angle),
         size * np.sin(angle),
+        angles="xy",  # east is left
         pivot="middle",
         headwidth=0.0,
         headlength=0.0,
@@ -188,7 +189,8 @@ def plot_psf_field(psf: PsfField, camera: Camera, *, ax: Axes | None = None) -> 
         color="white",
         width=0.003,
     )
-    ax.quiverkey(sticks, 0.88, 1.03, 0.02, "g = 0.02", labelpos="W", color=INK)
+    ax.set_title("sticks along the major axis; in the corner one of g = 0.02", fontsize=8)
+    ax.quiverkey(sticks, 0.95, 0.96, 0.02, "", color="white")
     ax.invert_xaxis()
     ax.set_aspect("equal")
     ax.set_xlabel("xi, east (deg)")
