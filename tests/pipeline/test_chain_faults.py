@@ -53,7 +53,8 @@ def test_two_drivers_at_once_do_no_harm(survey, expected):
     how = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
     drivers = [subprocess.Popen(command, **how) for _ in range(2)]
     logs = [driver.communicate(timeout=400)[1] for driver in drivers]
-    assert [driver.returncode for driver in drivers] == [0, 0]
-    seen = [f"{STEP}: another driver is at work here (process {one.pid}" for one in drivers]
+    assert [driver.returncode for driver in drivers] == [0, 0], logs
+    # Whichever step they meet in.
+    seen = [f": another driver is at work here (process {one.pid}" for one in drivers]
     assert seen[0] in logs[1] or seen[1] in logs[0]
     assert_as_undisturbed(survey, expected)

@@ -63,6 +63,7 @@ def test_counts_are_those_of_the_integral(rate, plain, footprint, steradian, z_m
     assert z_min <= z.min() < z.max() <= z_max
 
 
+@pytest.mark.slow
 def test_the_number_is_poisson():
     """40 seeds of a mean of 33.57: chi2 of the counts about their mean, 4 standard errors."""
     counts = [len(draw_targets(z_max=0.1, years=0.005, seed=seed)[0]) for seed in range(40)]

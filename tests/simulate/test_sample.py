@@ -108,6 +108,7 @@ def test_what_fits_see_says_nothing_of_the_truth(sample):
     assert not [name for name in columns if name.endswith("_true")]
 
 
+@pytest.mark.slow
 def test_selection_may_be_asked_for():
     bright = {"m_half": 17.0, "slope": 3.8, "bands": ["ztfr"]}
     settings = changed(spectroscopy=bright)
@@ -118,6 +119,7 @@ def test_selection_may_be_asked_for():
     assert np.median(peak[1]) < np.median(peak[0]) - 0.3
 
 
+@pytest.mark.slow
 def test_modes_of_one_survey_do_not_move_another():
     record = load_preset(MINI).record() | {
         "modes": [

@@ -32,6 +32,7 @@ def test_place_and_blocks_change_no_byte(tiny, tmp_path, place, block):
     assert_same(tiny, run(tmp_path, on=place, block=block))
 
 
+@pytest.mark.slow
 def test_another_seed_is_another_universe(tiny, tmp_path):
     other = run(tmp_path, seed=2)
     mine, theirs = digests(tiny.folder), digests(other.folder)
