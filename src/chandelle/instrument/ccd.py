@@ -89,6 +89,12 @@ class Quadrant:
     science_extension: int
     overscan_extension: int
 
+    @property
+    def place(self) -> tuple[slice, slice]:
+        """Its pixels in the array of its CCD, rows and columns."""
+        rows = slice(self.y0, self.y0 + self.n_rows)
+        return rows, slice(self.x0, self.x0 + self.n_columns)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ccd:

@@ -114,10 +114,8 @@ def plot_raw_ccd(path: str | Path, camera: Camera, *, ax: Axes | None = None) ->
     for quadrant in ccd.quadrants:
         science, overscan = read_quadrant(path, quadrant)
         level = np.median(overscan[:, overscan.shape[1] // 2 :], axis=1, keepdims=True)
-        rows = slice(quadrant.y0, quadrant.y0 + quadrant.n_rows)
-        columns = slice(quadrant.x0, quadrant.x0 + quadrant.n_columns)
         above = science.astype(float) - level
-        mosaic[rows, columns] = reorder(above, quadrant, source="read", target="sky")
+        mosaic[quadrant.place] = reorder(above, quadrant, source="read", target="sky")
     ax = new_axes(ax, figsize=(5.2, 4.6))
     image = _show(ax, mosaic, mosaic)
     ax.set_xlabel("x (pixel)")

@@ -20,7 +20,7 @@ from chandelle.physics.compiled.curves import (
     fill_fluxes,
 )
 from chandelle.physics.dust import extinction
-from chandelle.physics.photometry import ab_bandflux, band_samples
+from chandelle.physics.photometry import ab_bandflux, band_samples, support
 from chandelle.physics.salt import SaltModel
 from chandelle.products.passband import Passband
 
@@ -137,6 +137,28 @@ def true_fluxes(
     for _ in share_out(work, starts, rooms):
         pass
     return flux
+
+
+def covers(ends: Floats, passbands: Sequence[Passband], z: Floats) -> NDArray[np.bool_]:
+    """Whether spectra have passbands whole at redshifts.
+
+    Parameters
+    ----------
+    ends : array, shape (2,) or (sn, 2), angstrom
+        First and last rest-frame wavelength of the spectra.
+    passbands : sequence of Passband
+        Observer frame.
+    z : array, shape (sn,)
+        Redshifts as observed.
+
+    Returns
+    -------
+    array of bool, shape (sn, band)
+        False where a passband reaches beyond them.
+    """
+    seen = (1.0 + z[:, None]) * ends
+    bands = np.array([support(one)[0][[0, -1]] for one in passbands])
+    return (bands[:, 0] >= seen[:, :1]) & (bands[:, 1] <= seen[:, 1:])
 
 
 def _check(epochs: CurveEpochs, n_sn: int, n_band: int) -> None:

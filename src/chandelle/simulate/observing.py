@@ -16,7 +16,6 @@ from chandelle.core.precision import require_x64
 from chandelle.core.rng import key_for, keys_for
 from chandelle.core.units import ZP_NJY
 from chandelle.instrument.passbands import load_passband
-from chandelle.physics.photometry import support
 from chandelle.physics.salt import SaltModel, load_salt
 from chandelle.products.exposures import Exposures
 from chandelle.products.lightcurves import LightCurves
@@ -24,7 +23,7 @@ from chandelle.products.passband import Passband
 from chandelle.products.schema import table_from_columns, text_of
 from chandelle.products.targets import Targets
 from chandelle.simulate.chromatic import SCATTER_NODES, SCATTER_WAVES
-from chandelle.simulate.curves import SaltSample, true_fluxes
+from chandelle.simulate.curves import SaltSample, covers, true_fluxes
 from chandelle.simulate.logs.coverage import FieldOfView, Visits, visits_in_parts
 from chandelle.simulate.measurement import measure
 from chandelle.simulate.modes import CalibrationModes, mode_derivatives, moved
@@ -212,10 +211,7 @@ class _Sky:
         wave = np.tile(np.asarray(self.salt.surfaces.wave)[[0, -1]], (len(z), 1))
         for row, (series, _) in self.others.items():
             wave[row] = series.wave[[0, -1]]
-        low, high = wave.T[:, :, None]
-        ends = np.array([support(one)[0][[0, -1]] for one in self.passbands])
-        stretch = 1.0 + z[:, None]
-        return (ends[:, 0] >= low * stretch) & (ends[:, 1] <= high * stretch)
+        return covers(wave, self.passbands, z)
 
     def peak_epochs(self, sample: SaltSample) -> tuple[Floats, NDArray[np.int64]]:
         """Times about maximum, shape (sn, epoch), and the passbands of the selection they are in.
@@ -317,8 +313,8 @@ def salt_sample(
 def _visited(sky: _Sky, targets: Targets, sample: SaltSample) -> _Epochs:
     """Find the exposures that see each supernova while it shines, in passbands of the model."""
     observing = sky.observing
-    covers = sky.covers(sample.z)
-    blind = np.flatnonzero(~covers.any(axis=1))
+    is_covered = sky.covers(sample.z)
+    blind = np.flatnonzero(~is_covered.any(axis=1))
     if len(blind):
         raise InputError(
             f"{targets['sn'][blind[0]]}: z = {sample.z[blind[0]]:.3f} is beyond the model "
@@ -331,7 +327,7 @@ def _visited(sky: _Sky, targets: Targets, sample: SaltSample) -> _Epochs:
     mjd, band = log["mjd"], np.searchsorted(sky.bands, log["band"].astype(str))
     parts: list[Visits] = []
     for part in visits_in_parts(log, ra, dec, observing.view, start=start, stop=stop):
-        keep = covers[part.target, band[part.exposure]]
+        keep = is_covered[part.target, band[part.exposure]]
         parts.append(part if keep.all() else part.select(keep))
     visits = Visits.joined(parts)
     return _Epochs(

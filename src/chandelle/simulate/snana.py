@@ -179,9 +179,9 @@ def _write_version(
     """Write the files of one survey."""
     name, letters = folder.name, _letters(lightcurves)
     rows, first = _rows_by_target(lightcurves)
-    model = str(truth.meta.provenance.get("targets", {}).get("model", ""))
-    of_survey = truth.meta.provenance.get("targets", {}).get(survey, {})
-    model = _sanitized(Path(str(of_survey.get("model", model)) or "SALT").name).upper()
+    drawn = truth.meta.provenance.get("targets", {})
+    model = drawn.get(survey, drawn).get("model", "SALT")
+    model = _sanitized(Path(str(model)).name).upper()
     head = _head_columns(lightcurves, truth, rows, first, model=model)
     facts = {
         "HIERARCH CODE_IVERSION": (23, "layout of the tables"),

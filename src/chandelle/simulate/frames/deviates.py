@@ -40,7 +40,8 @@ def deviate(key: Key[Array, ""], *names: str | int) -> galsim.BaseDeviate:
     Returns
     -------
     galsim.BaseDeviate
-        The same stream for the same key and names; there are 2^31 streams.
+        The same stream for the same key and names. There are 2^31: of a million draws about 230
+        pairs share one.
 
     Examples
     --------

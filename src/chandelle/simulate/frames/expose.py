@@ -12,10 +12,9 @@ from chandelle.core.rng import key_for
 from chandelle.instrument.camera import Camera
 from chandelle.instrument.ccd import Ccd, Quadrant
 from chandelle.simulate.frames.detector import Readout, read_out
-from chandelle.simulate.frames.deviates import one_thread
+from chandelle.simulate.frames.deviates import normal, one_thread
 from chandelle.simulate.frames.drawing import blank, draw_sources
 from chandelle.simulate.frames.frame_cards import frame_cards
-from chandelle.simulate.frames.named_draws import normals
 from chandelle.simulate.frames.optics import PsfField
 from chandelle.simulate.frames.raw_files import write_raw
 from chandelle.simulate.frames.series import Frame
@@ -141,7 +140,7 @@ class FrameMaker:
         level, pattern = 0.0, (light[0], light[:, 0])
         if frame.kind == "flat":
             gain = np.mean([quadrant.gain for quadrant in self.camera.quadrants])
-            change = normals(key_for(self.seed, "lamp", frame.name), ["level"], 1)["level"][0]
+            change = normal(key_for(self.seed, "lamp", frame.name), "level", shape=1)[0]
             level = float(self.settings.series.flat_dn * gain * (1.0 + _LAMP_SCATTER * change))
             pattern = lamp_pattern(
                 self.camera,
@@ -181,7 +180,7 @@ class FrameMaker:
             frame.name, self.camera, seed=self.seed, rate=self.settings.tracks_per_exposure
         )
         for quadrant in ccd.quadrants:
-            add_tracks(light[_part(quadrant)], ccd, quadrant, tracks, fwhm_pixels=psf.fwhm)
+            add_tracks(light[quadrant.place], ccd, quadrant, tracks, fwhm_pixels=psf.fwhm)
         # About a bright star a Fourier transform leaves less than nothing, seen where it is dark.
         np.maximum(light, 0.0, out=light)
         light *= self.transmission(ccd.ccdid, row["band"])
@@ -251,7 +250,7 @@ class FrameMaker:
         """Read the quadrants out, by qid."""
         return {
             quadrant.qid: read_out(
-                light[_part(quadrant)],
+                light[quadrant.place],
                 quadrant,
                 settings=self.settings.detector,
                 frame=frame.name,
@@ -337,12 +336,6 @@ class FrameMaker:
             "zp": seen.zp,
             "flux": seen.flux,
         }
-
-
-def _part(quadrant: Quadrant) -> tuple[slice, slice]:
-    """Pixels of a quadrant in the array of its CCD."""
-    rows = slice(quadrant.y0, quadrant.y0 + quadrant.n_rows)
-    return rows, slice(quadrant.x0, quadrant.x0 + quadrant.n_columns)
 
 
 def _add_pattern(light: Pixels, level: float, pattern: tuple[Pixels, Pixels]) -> None:

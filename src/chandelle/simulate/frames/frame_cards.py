@@ -8,7 +8,7 @@ import numpy as np
 from chandelle.core.rng import key_for
 from chandelle.instrument.camera import Camera
 from chandelle.instrument.ccd import Ccd
-from chandelle.simulate.frames.named_draws import normals
+from chandelle.simulate.frames.deviates import normal
 from chandelle.simulate.frames.raw_files import UNKNOWN, Card, exposure_cards, wcs_cards
 from chandelle.simulate.frames.series import Frame
 from chandelle.simulate.logs.night import Site, altitude, of_date, sidereal_time
@@ -75,7 +75,7 @@ def frame_cards(
 
 def believed_pointing(row: Mapping[str, Any], *, seed: int) -> tuple[float, float]:
     """Where the telescope believes it points, ra and dec [deg]."""
-    off = normals(key_for(seed, "believed", row["exposure"]), ["off"], 2)["off"]
+    off = normal(key_for(seed, "believed", row["exposure"]), "off", shape=2)
     east, north = _POINTING_ARCSEC / 3600.0 * off
     dec = row["dec"]
     return float((row["ra"] + east / np.cos(np.radians(dec))) % 360.0), float(dec + north)

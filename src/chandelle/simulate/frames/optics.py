@@ -16,7 +16,7 @@ from pydantic import Field
 from chandelle.core.config import StageConfig
 from chandelle.core.rng import key_for
 from chandelle.instrument.camera import Camera
-from chandelle.simulate.frames.named_draws import normals
+from chandelle.simulate.frames.deviates import normal
 from chandelle.simulate.logs.pairs import directions
 
 Floats = NDArray[np.float64]
@@ -128,7 +128,7 @@ class PsfField:
         cls, camera: Camera, settings: PsfSettings, *, fwhm: float, exposure: str, seed: int
     ) -> "PsfField":
         """That of a named exposure."""
-        shear = settings.guiding * normals(key_for(seed, "psf", exposure), ["shear"], 2)["shear"]
+        shear = settings.guiding * normal(key_for(seed, "psf", exposure), "shear", shape=2)
         return cls(
             fwhm=fwhm,
             guiding=(float(shear[0]), float(shear[1])),

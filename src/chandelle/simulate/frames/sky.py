@@ -11,24 +11,25 @@ from numpy.typing import NDArray
 from chandelle.core.errors import InputError
 from chandelle.instrument.camera import Camera
 from chandelle.instrument.passbands import load_passband
-from chandelle.physics.photometry import support
-from chandelle.physics.salt import load_salt
+from chandelle.physics.salt import SaltModel, load_salt
 from chandelle.products.exposures import Exposures
 from chandelle.products.product import Meta
 from chandelle.products.targets import Targets
-from chandelle.simulate.curves import true_fluxes
+from chandelle.simulate.curves import covers, true_fluxes
 from chandelle.simulate.draw_targets import DAYS_OF_YEAR, draw_targets
 from chandelle.simulate.footprint import fields as field_footprint
 from chandelle.simulate.frames.galaxies import draw_galaxies, draw_hosts
 from chandelle.simulate.frames.given_log import given_log
 from chandelle.simulate.frames.settings import FrameSettings
 from chandelle.simulate.frames.star_catalog import draw_stars
+from chandelle.simulate.frames.star_motions import position_of
 from chandelle.simulate.frames.truth_tables import TrueGalaxies, TrueStars
 from chandelle.simulate.frames.unit_tables import TrueFluxes
 from chandelle.simulate.logs.coverage import camera_view, visits_of
 from chandelle.simulate.logs.fields import Fields
 from chandelle.simulate.logs.make import log_clouds, make_log
 from chandelle.simulate.logs.night import separation
+from chandelle.simulate.logs.pairs import directions
 from chandelle.simulate.logs.settings import LogSettings, Program
 from chandelle.simulate.observing import PHASES, salt_sample
 from chandelle.simulate.piece import near_name
@@ -230,22 +231,22 @@ class SkyDrawing:
         start, stop = (truth["t0_true"] + (1.0 + targets["z_hel"]) * phase for phase in PHASES)
         shines = (mjd >= start[visits.target]) & (mjd <= stop[visits.target])
         visits, mjd = visits.select(shines), mjd[shines]
-        bands = sorted(set(band)) + list(COLOR_BANDS)
-        self._check_cover(targets, bands[: -len(COLOR_BANDS)])
-        found = np.zeros((len(visits), 3))
-        first = np.searchsorted(visits.target, np.arange(len(targets) + 1))
-        own = np.searchsorted(bands[: -len(COLOR_BANDS)], band[visits.exposure])
-        blue, red = (np.full(len(visits), len(bands) - 2 + k) for k in range(2))
-        for column, which in enumerate((own, blue, red)):
-            found[:, column] = true_fluxes(
-                load_salt(self.settings.supernovae.model),
-                [load_passband(name) for name in bands],
-                salt_sample(targets, truth),
-                mjd=mjd,
-                band=which,
-                first=first,
-            )
-        flux, blue, red = found.T
+        model, own = load_salt(self.settings.supernovae.model), sorted(set(band))
+        self._check_cover(model, targets, own)
+        bands = sorted({*own, *COLOR_BANDS})
+        # Each epoch in its own passband and in those of the color.
+        words = np.column_stack(
+            [band[visits.exposure], *(np.full(len(visits), name) for name in COLOR_BANDS)]
+        )
+        found = true_fluxes(
+            model,
+            [load_passband(name) for name in bands],
+            salt_sample(targets, truth),
+            mjd=np.repeat(mjd, words.shape[1]),
+            band=np.searchsorted(bands, words.ravel()),
+            first=words.shape[1] * np.searchsorted(visits.target, np.arange(len(targets) + 1)),
+        )
+        flux, blue, red = found.reshape(words.shape).T
         has_color = (blue > 0.0) & (red > 0.0)
         color = np.full(len(flux), np.nan)
         color[has_color] = -2.5 * np.log10(blue[has_color] / red[has_color])
@@ -261,22 +262,19 @@ class SkyDrawing:
             meta=Meta(origin="simulated"),
         )
 
-    def _check_cover(self, targets: Targets, bands: list[str]) -> None:
+    def _check_cover(self, model: SaltModel, targets: Targets, bands: list[str]) -> None:
         """Refuse a supernova that the model does not cover in a band."""
-        if not len(targets):
-            return
-        model = load_salt(self.settings.supernovae.model)
-        low, high = np.asarray(model.surfaces.wave)[[0, -1]]
-        stretch = 1.0 + targets["z_hel"]
-        for name in bands:
-            ends = support(load_passband(name))[0][[0, -1]]
-            bad = np.flatnonzero((ends[0] < low * stretch) | (ends[1] > high * stretch))
-            if len(bad):
-                raise InputError(
-                    f"{targets['sn'][bad[0]]}: z = {targets['z_hel'][bad[0]]:.3f} is beyond the "
-                    f"model {model.name} in {name} (and {len(bad) - 1} others); mend z_min, z_max "
-                    "or the bands"
-                )
+        z = targets["z_hel"]
+        ends = np.asarray(model.surfaces.wave)[[0, -1]]
+        is_covered = covers(ends, [load_passband(name) for name in bands], z)
+        bad = np.flatnonzero(~is_covered.all(axis=1))
+        if len(bad):
+            row = bad[0]
+            band = bands[int(np.argmin(is_covered[row]))]
+            raise InputError(
+                f"{targets['sn'][row]}: z = {z[row]:.3f} is beyond the model {model.name} in "
+                f"{band} (and {len(bad) - 1} others); mend z_min, z_max or the bands"
+            )
 
     def surroundings(
         self, targets: Targets, truth: Truth, exposures: Exposures
@@ -302,12 +300,8 @@ class SkyDrawing:
 
     def _circle(self, exposures: Exposures) -> tuple[float, float, float]:
         """Center and radius of a circle that holds all that is seen [deg]."""
-        alpha, delta = np.radians(exposures["ra"]), np.radians(exposures["dec"])
-        mean = np.mean(
-            [np.cos(delta) * np.cos(alpha), np.cos(delta) * np.sin(alpha), np.sin(delta)], axis=1
-        )
-        ra = float(np.degrees(np.arctan2(mean[1], mean[0])) % 360.0)
-        dec = float(np.degrees(np.arctan2(mean[2], np.hypot(mean[0], mean[1]))))
+        middle = directions(exposures["ra"], exposures["dec"]).mean(axis=0, keepdims=True)
+        ra, dec = (float(angle[0]) for angle in position_of(middle))
         away = separation(exposures["ra"], exposures["dec"], np.asarray(ra), np.asarray(dec))
         if away.max() > _WIDEST_DEG:
             raise InputError(

@@ -18,13 +18,16 @@ from chandelle.core.config import StageConfig
 from chandelle.core.rng import key_for
 from chandelle.instrument.camera import Camera
 from chandelle.instrument.ccd import Ccd
-from chandelle.simulate.frames.deviates import add_normal
-from chandelle.simulate.frames.named_draws import normals, uniforms
+from chandelle.simulate.frames.deviates import add_normal, normal, uniform
 
 Pixels = NDArray[np.float32]
 Halves = tuple[Pixels, Pixels]
 _AMPLIFIER = 0.01
 _RING_INNER = 0.4
+_SLOPE = 0.3
+"""Scatter of the slope of a lamp along either axis, over its gradient."""
+_SKY_BOWL = 0.3
+"""Scatter of the curvature of a sky over its gradient."""
 COLOR_PIVOT = 1.0
 """g - i [AB mag] at which no color term changes anything: that of a star like the sun."""
 
@@ -81,11 +84,9 @@ def transmission(
     columns, rows = bowl(ccd, camera.radius_deg)
     for line, row in zip(found, rows, strict=True):
         line *= 1.0 - settings.vignetting * (columns + row) ** 2
-    draws = normals(key_for(seed, *place), ["amplifiers"], len(ccd.quadrants))["amplifiers"]
+    draws = normal(key_for(seed, *place), "amplifiers", shape=len(ccd.quadrants))
     for quadrant, change in zip(ccd.quadrants, _AMPLIFIER * draws, strict=True):
-        rows = slice(quadrant.y0, quadrant.y0 + quadrant.n_rows)
-        columns = slice(quadrant.x0, quadrant.x0 + quadrant.n_columns)
-        found[rows, columns] *= 1.0 + np.float32(change)
+        found[quadrant.place] *= 1.0 + np.float32(change)
     for layer in ("window", passband):
         _shade(found, settings, seed=seed, place=(*place, layer))
     return found
@@ -96,8 +97,7 @@ def _shade(
 ) -> None:
     """Shadows of grains of dust on one surface: rings, since they are out of focus."""
     n_rows, n_columns = image.shape
-    drawn = uniforms(key_for(seed, *place), ["x", "y", "depth", "size"], settings.shadows)
-    for x, y, depth, size in zip(*drawn.values(), strict=True):
+    for x, y, depth, size in uniform(key_for(seed, *place), "dust", shape=(settings.shadows, 4)):
         radius = settings.shadow_radius * (0.5 + size)
         column, row = x * (n_columns - 1), y * (n_rows - 1)
         first, last = int(max(row - radius, 0)), int(min(row + radius + 2, n_rows))
@@ -184,8 +184,8 @@ def lamp_pattern(
     camera: Camera, ccd: Ccd, lamp: str, settings: ThroughputSettings, *, seed: int
 ) -> Halves:
     """What a flat-field lamp shows beyond the transmission, as `smooth_pattern` gives it."""
-    draws = normals(key_for(seed, "lamp", camera.name, lamp), ["slope"], 2)["slope"]
-    slope = (0.3 * settings.lamp_gradient * draws[0], 0.3 * settings.lamp_gradient * draws[1])
+    draws = normal(key_for(seed, "lamp", camera.name, lamp), "slope", shape=2)
+    slope = (_SLOPE * settings.lamp_gradient * draws[0], _SLOPE * settings.lamp_gradient * draws[1])
     return smooth_pattern(ccd, radius=camera.radius_deg, slope=slope, depth=settings.lamp_gradient)
 
 
@@ -193,13 +193,13 @@ def sky_pattern(
     camera: Camera, ccd: Ccd, exposure: str, settings: ThroughputSettings, *, seed: int
 ) -> Halves:
     """How the sky of an exposure changes over the focal plane, as `smooth_pattern` gives it."""
-    draws = normals(key_for(seed, "sky", exposure), ["pattern"], 3)["pattern"]
+    draws = normal(key_for(seed, "sky", exposure), "pattern", shape=3)
     scale = settings.sky_gradient / np.sqrt(2.0)
     return smooth_pattern(
         ccd,
         radius=camera.radius_deg,
         slope=(scale * draws[0], scale * draws[1]),
-        depth=0.3 * settings.sky_gradient * draws[2],
+        depth=_SKY_BOWL * settings.sky_gradient * draws[2],
     )
 
 
